@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "rolldown"
+import { packageFiles } from "./bundle/packageFiles.ts"
+
+const inPackage = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** `dist/nix-vm-test.mjs` is the command; the folder `dist/nix-vm-test` beside it holds its chunks and the files that it reads. */
+// oxlint-disable-next-line import/no-default-export -- rolldown reads it
+export default defineConfig({
+  input: { "nix-vm-test": inPackage("src/main.ts") },
+  platform: "node",
+  tsconfig: false,
+  plugins: [packageFiles({ directory: inPackage("dist/nix-vm-test") })],
+  output: {
+    dir: inPackage("dist"),
+    format: "esm",
+    minify: true,
+    entryFileNames: ({ isEntry, name }) => (isEntry && name === "nix-vm-test" ? "nix-vm-test.mjs" : "nix-vm-test/[name].mjs"),
+    chunkFileNames: "nix-vm-test/[name].mjs"
+  }
+})

@@ -1,0 +1,31 @@
+import { defineConfig } from "vitest/config"
+import { CountsReporter } from "./scripts/CountsReporter.ts"
+
+// oxlint-disable-next-line import/no-default-export -- vitest reads it
+export default defineConfig({
+  test: {
+    reporters: ["default", new CountsReporter()],
+    projects: [
+      {
+        test: {
+          name: "fast",
+          include: ["packages/*/test/**/*.test.ts"],
+          exclude: ["**/*.vm.test.ts", "**/node_modules/**"],
+          testTimeout: 30_000,
+          sequence: { groupOrder: 0 }
+        }
+      },
+      {
+        test: {
+          name: "vm",
+          include: ["packages/*/test/**/*.vm.test.ts"],
+          // Guests need the machine for themselves; under emulation one boot takes a minute on a busy host.
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          sequence: { groupOrder: 1 }
+        }
+      }
+    ]
+  }
+})
