@@ -12,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 
@@ -58,7 +59,8 @@ export interface ChildProcess {
 }
 
 export interface ProcessOutput {
-  readonly exit: ProcessExit
+  /** None when the process had to be killed at the time-out. */
+  readonly exit: Option.Option<ProcessExit>
   readonly stdout: string
   readonly stderr: string
 }
@@ -71,8 +73,8 @@ export interface RunOptions extends Omit<SpawnOptions, "onStdout"> {
 export interface ChildProcessesShape {
   /** Starts a program that is killed (SIGKILL) and reaped when the Scope closes. */
   readonly spawn: (options: SpawnOptions) => Effect.Effect<ChildProcess, SpawnError, Scope.Scope>
-  /** Runs a program to its end. None when it had to be killed at the time-out. A non-zero exit is a result, not an error. */
-  readonly run: (options: RunOptions) => Effect.Effect<Option.Option<ProcessOutput>, SpawnError>
+  /** Runs a program to its end, or to the time-out. A non-zero exit is a result, not an error. */
+  readonly run: (options: RunOptions) => Effect.Effect<ProcessOutput, SpawnError>
 }
 
 export class ChildProcesses extends Context.Service<ChildProcesses, ChildProcessesShape>()("@nix-vm-test/core/ChildProcesses") {
@@ -102,7 +104,8 @@ class Tail {
   }
 }
 
-const codeOf = (error: Error): string => ("code" in error && typeof error.code === "string" ? error.code : "UNKNOWN")
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN"
 
 /** A child that died before it read its stdin is no fault of the driver: its exit tells. */
 const feed = (stdin: stream.Writable, text: string): void => {
@@ -110,16 +113,27 @@ const feed = (stdin: stream.Writable, text: string): void => {
   stdin.end(text)
 }
 
+/**
+ * `setpriv` makes the kernel kill the child when the thread that forked it ends, and then becomes the program itself: same pid, no
+ * process between. It must be a direct child, hence no shell. A session of its own keeps a terminal's Ctrl-C from it. Node throws for
+ * some refusals of the kernel, such as too long an argument list, and emits `error` for others.
+ */
+const launch = (options: SpawnOptions) =>
+  nodeSpawn("setpriv", ["--pdeathsig", "KILL", "--", options.command, ...options.args], {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    detached: true,
+    stdio: [options.stdin === undefined ? "ignore" : "pipe", options.onStdout === undefined ? "ignore" : "pipe", "pipe"]
+  })
+
 const start = (options: SpawnOptions) =>
   Effect.callback<ChildProcess, SpawnError>((resume) => {
-    // `setpriv` makes the kernel kill the child when the thread that forked it ends, and then becomes the program itself: same pid, no
-    // process between. It must be a direct child, hence no shell. A session of its own keeps a terminal's Ctrl-C from it.
-    const child = nodeSpawn("setpriv", ["--pdeathsig", "KILL", "--", options.command, ...options.args], {
-      cwd: options.cwd,
-      env: { ...process.env, ...options.env },
-      detached: true,
-      stdio: [options.stdin === undefined ? "ignore" : "pipe", options.onStdout === undefined ? "ignore" : "pipe", "pipe"]
-    })
+    const launched = Result.try({ try: () => launch(options), catch: codeOf })
+    if (Result.isFailure(launched)) {
+      resume(Effect.fail(new SpawnError({ command: options.command, code: launched.failure })))
+      return
+    }
+    const child = launched.success
     child.once("error", (error) => resume(Effect.fail(new SpawnError({ command: "setpriv", code: codeOf(error) }))))
     const ended = Deferred.makeUnsafe<ProcessExit>()
     const stderr = new Tail(stderrTailBytes)
@@ -154,10 +168,5 @@ const run = Effect.fn("ChildProcesses.run")(function* (options: RunOptions) {
   const chunks: Array<Uint8Array> = []
   const child = yield* spawn({ ...options, onStdout: (chunk) => void chunks.push(chunk) })
   const exit = yield* Effect.timeoutOption(child.exited, Duration.millis(options.timeoutMs))
-  if (Option.isNone(exit)) return Option.none<ProcessOutput>()
-  return Option.some<ProcessOutput>({
-    exit: exit.value,
-    stdout: Buffer.concat(chunks).toString("utf8"),
-    stderr: yield* child.stderrTail
-  })
+  return { exit, stdout: Buffer.concat(chunks).toString("utf8"), stderr: yield* child.stderrTail }
 }, Effect.scoped)

@@ -140,10 +140,12 @@ export const askQemu = Effect.fn("QemuFacts.ask")(function* (
       timeoutMs: answerWithinMs
     })
     .pipe(Effect.mapError((error) => new QemuError({ reason: { _tag: "SpawnFailed", command: error.command, detail: error.message } })))
-  if (Option.isNone(output)) return yield* unusable(`it gave no answer within ${answerWithinMs / 1000} s`)
-  const { exit, stdout, stderr } = output.value
-  const facts = parseFacts(stdout)
+  const facts = parseFacts(output.stdout)
   if (Option.isSome(facts)) return facts.value
-  const said = stderr.trim() === "" ? "" : `; it said: ${stderr.trim()}`
-  return yield* unusable(`it does not say its version (exit ${exit.signal ?? exit.code ?? "unknown"})${said}`)
+  const said = output.stderr.trim() === "" ? "" : `; it said: ${output.stderr.trim()}`
+  const how = Option.match(output.exit, {
+    onNone: () => `it gave no answer within ${answerWithinMs / 1000} s`,
+    onSome: (exit) => `it does not say its version (exit ${exit.signal ?? exit.code ?? "unknown"})`
+  })
+  return yield* unusable(how + said)
 })
