@@ -14,6 +14,7 @@ import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import { ChildProcesses, type ProcessOutput } from "../host/ChildProcesses.ts"
 import { hostBootId } from "../host/ProcessIdentity.ts"
+import { firstComplaint } from "./firstComplaint.ts"
 import { hostArchitecture } from "./hostArchitecture.ts"
 import { findKvmNode, KvmAbsent } from "./KvmNode.ts"
 import { debugExitPort, kvmPayload, payloadMiscomputed, payloadPassed } from "./kvmPayload.ts"
@@ -59,15 +60,10 @@ const currentDeadlineMs = FileSystem.FileSystem.use((fs) => fs.readFileString("/
   Effect.orElseSucceed(() => idleDeadlineMs)
 )
 
-/** QEMU's first complaint that is more than a warning, without the program's name. */
-const complaint = (stderr: string): string => {
-  const line = stderr.split("\n").find((text) => text.trim() !== "" && !text.includes("warning:"))
-  return line === undefined ? "" : `: ${line.replace(/^qemu-system-\w+: /u, "").trim()}`
-}
-
 /** What a run of the payload proves. */
 export const judge = (output: ProcessOutput, deadlineMs: number): typeof KvmUsable.Type | typeof KvmBroken.Type => {
-  const broken = (seen: string) => KvmBroken.make({ seen: seen + complaint(output.stderr) })
+  const complaint = firstComplaint(output.stderr)
+  const broken = (seen: string) => KvmBroken.make({ seen: complaint === undefined ? seen : `${seen}: ${complaint}` })
   if (Option.isNone(output.exit)) return broken(`the probe did not end within ${(deadlineMs / 1000).toFixed(1)} s`)
   const { code, signal } = output.exit.value
   if (code === payloadPassed) return KvmUsable.make({})
