@@ -18,8 +18,14 @@ export class SetupError extends Error {
 /** @param {string} line */
 export const say = (line) => process.stderr.write(`set-up: ${line}\n`)
 
+/** Its beginning and its end, where a failing command says why. @param {string} output */
+const shorten = (output) => {
+  const lines = output.trimEnd().split("\n")
+  return (lines.length <= 40 ? lines : [...lines.slice(0, 20), "…", ...lines.slice(-20)]).join("\n")
+}
+
 /**
- * Runs a command to its end and fails with the tail of its output.
+ * Runs a command to its end and fails with what it wrote.
  *
  * @param {string} title what the user reads
  * @param {readonly string[]} command program and arguments; no shell
@@ -30,8 +36,7 @@ export const runStep = async (title, command, options = {}) => {
   const started = Date.now()
   const { output, status } = await capture(command, options)
   if (status !== 0) {
-    const tail = output.trimEnd().split("\n").slice(-30).join("\n")
-    throw new SetupError(`${title} failed (${status}): ${command.join(" ")}\n${tail}`, 1)
+    throw new SetupError(`${title} failed (${status}): ${command.join(" ")}\n${shorten(output)}`, 1)
   }
   say(`${title}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`)
 }
