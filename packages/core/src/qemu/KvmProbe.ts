@@ -19,7 +19,7 @@ import { hostArchitecture } from "./hostArchitecture.ts"
 import { findKvmNode, KvmAbsent } from "./KvmNode.ts"
 import { debugExitPort, kvmPayload, payloadMiscomputed, payloadPassed } from "./kvmPayload.ts"
 import * as ProbeCache from "./ProbeCache.ts"
-import { Qemu, type QemuShape } from "./Qemu.ts"
+import { Qemu, type QemuBinary } from "./Qemu.ts"
 import { QemuError } from "./QemuError.ts"
 
 export const KvmUsable = Schema.TaggedStruct("Usable", {})
@@ -114,7 +114,7 @@ const kvmParameters = Effect.gen(function* () {
 })
 
 /** Everything that a remembered verdict depends on; another key makes it void. */
-const verdictKey = Effect.fnUntraced(function* (qemu: QemuShape) {
+const verdictKey = Effect.fnUntraced(function* (qemu: QemuBinary) {
   const hash = createHash("sha256").update(kvmPayload())
   for (const part of [yield* hostBootId, qemu.buildId, ...(yield* kvmParameters)]) hash.update(`\0${part}`)
   return hash.digest("hex")
@@ -122,9 +122,12 @@ const verdictKey = Effect.fnUntraced(function* (qemu: QemuShape) {
 
 const Remembered = Schema.Struct({ key: Schema.String, verdict: Schema.Union([KvmUsable, KvmBroken]) })
 
-const make = Effect.fnUntraced(function* (options: KvmProbeOptions) {
+/** A probe of one QEMU binary. */
+export const makeKvmProbe = Effect.fnUntraced(function* (
+  qemu: QemuBinary,
+  options: KvmProbeOptions
+): Effect.fn.Return<KvmProbeShape, never, ChildProcesses | FileSystem.FileSystem> {
   const context = yield* Effect.context<FileSystem.FileSystem | ChildProcesses>()
-  const qemu = yield* Qemu
   const marked = yield* Ref.make(Option.none<KvmVerdict>())
   const answer = { directory: options.probeDirectory, name: `kvm-${qemu.buildId}`, schema: Remembered }
 
@@ -147,7 +150,7 @@ const make = Effect.fnUntraced(function* (options: KvmProbeOptions) {
   })
   const looked = yield* Effect.cached(Effect.provide(look, context))
 
-  return KvmProbe.of({
+  return {
     verdict: Effect.flatMap(Ref.get(marked), Option.match({ onNone: () => looked, onSome: Effect.succeed })),
     markBroken: (seen) =>
       Effect.gen(function* () {
@@ -155,11 +158,11 @@ const make = Effect.fnUntraced(function* (options: KvmProbeOptions) {
         yield* Ref.set(marked, Option.some(verdict))
         yield* ProbeCache.remember(answer, { key: yield* verdictKey(qemu), verdict })
       }).pipe(Effect.provide(context))
-  })
+  }
 })
 
 export class KvmProbe extends Context.Service<KvmProbe, KvmProbeShape>()("@nix-vm-test/core/KvmProbe") {
   /** Looks at nothing before the first question. */
   static readonly layer = (options: KvmProbeOptions): Layer.Layer<KvmProbe, never, Qemu | ChildProcesses | FileSystem.FileSystem> =>
-    Layer.effect(KvmProbe, make(options))
+    Layer.effect(KvmProbe, Effect.flatMap(Qemu, (qemu) => makeKvmProbe(qemu, options)))
 }

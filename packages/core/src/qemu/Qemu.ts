@@ -13,15 +13,19 @@ import * as ProbeCache from "./ProbeCache.ts"
 import { QemuError } from "./QemuError.ts"
 import { askQemu, QemuFacts } from "./QemuFacts.ts"
 
-export interface QemuShape extends QemuFacts {
+/** One QEMU binary and what it says of itself. */
+export interface QemuBinary extends QemuFacts {
   /** Path of `qemu-system-ARCHITECTURE`, links resolved. */
   readonly binary: string
-  /** Path of `qemu-img`. */
-  readonly imageTool: string
   /** The guests that it runs. */
   readonly architecture: Architecture
   /** For cache keys: 16 hexadecimal digits that stand for this file (path, size, time) and its version. */
   readonly buildId: string
+}
+
+export interface QemuShape extends QemuBinary {
+  /** Path of `qemu-img`. */
+  readonly imageTool: string
 }
 
 export interface QemuOptions {
@@ -98,7 +102,7 @@ const fileKey = Effect.fnUntraced(function* (path: string) {
 /** Looks at a QEMU, or remembers what an earlier look found. */
 export const inspectQemu = Effect.fn("Qemu.inspect")(function* (
   options: QemuOptions
-): Effect.fn.Return<QemuShape, QemuError, ChildProcesses | FileSystem.FileSystem> {
+): Effect.fn.Return<QemuBinary, QemuError, ChildProcesses | FileSystem.FileSystem> {
   const architecture = options.architecture ?? hostArchitecture
   const fs = yield* FileSystem.FileSystem
   const found = yield* findQemu(architecture)
@@ -109,12 +113,17 @@ export const inspectQemu = Effect.fn("Qemu.inspect")(function* (
   const answer = { directory: options.probeDirectory, name: `qemu-${key}`, schema: QemuFacts }
   const known = yield* ProbeCache.recall(answer)
   const facts = Option.isSome(known) ? known.value : yield* Effect.tap(askQemu(binary), (fresh) => ProbeCache.remember(answer, fresh))
-  const imageTool = yield* findImageTool(found)
-  return { ...facts, binary, imageTool, architecture, buildId: digest([key, facts.version.text]) }
+  return { ...facts, binary, architecture, buildId: digest([key, facts.version.text]) }
 })
 
 export class Qemu extends Context.Service<Qemu, QemuShape>()("@nix-vm-test/core/Qemu") {
   /** Finds QEMU when the layer is built: about 1 ms when its facts are remembered, else one start of QEMU. */
   static readonly layer = (options: QemuOptions): Layer.Layer<Qemu, QemuError, ChildProcesses | FileSystem.FileSystem> =>
-    Layer.effect(Qemu, inspectQemu(options))
+    Layer.effect(
+      Qemu,
+      Effect.gen(function* () {
+        const qemu = yield* inspectQemu(options)
+        return { ...qemu, imageTool: yield* findImageTool(qemu.binary) }
+      })
+    )
 }

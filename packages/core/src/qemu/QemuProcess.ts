@@ -21,9 +21,9 @@ import { climbLadder, defaultStopLimits, type Rung, type StopLimits, type StopRu
 export interface QemuProcessOptions {
   /** The machine's name, for errors. */
   readonly name: string
-  /** QEMU's arguments, without the program and without its QMP socket, which is added here. */
+  /** QEMU's arguments, without the program. They hold `-qmp unix:QMPPATH,server=on,wait=off`, and `-S` where a guest is to run. */
   readonly argv: ReadonlyArray<string>
-  /** Where QEMU shall serve QMP: a path of less than 108 bytes that does not exist yet. */
+  /** The Unix socket that `argv` makes QEMU serve QMP on. */
   readonly qmpPath: string
   readonly cwd?: string | undefined
   /** Called for every QMP event from the first one on; must not throw. */
@@ -68,9 +68,6 @@ const closingLimits = { quit: 2_000, terminate: 1_000 }
 /** Milliseconds to wait for the process's end after its monitor went away: the two are seen in either order. */
 const endAfterCloseMs = 2_000
 
-/** In QEMU's option strings a comma is written twice. */
-const optionValue = (text: string): string => text.replaceAll(",", ",,")
-
 const surestRungs = (child: ChildProcess, qmp: Qmp, limits: Pick<StopLimits, "quit" | "terminate">): ReadonlyArray<Rung> => [
   { name: "quit", act: qmp.execute("quit"), limitMs: limits.quit },
   { name: "terminate", act: child.signal("SIGTERM"), limitMs: limits.terminate },
@@ -88,16 +85,7 @@ const start = Effect.fnUntraced(function* (options: QemuProcessOptions) {
   const qemu = yield* Qemu
   const processes = yield* ChildProcesses
   return yield* processes
-    .spawn({
-      command: qemu.binary,
-      args: [
-        ...options.argv,
-        ...["-qmp", `unix:${optionValue(options.qmpPath)},server=on,wait=off`],
-        // Closes the gap between the fork and `setpriv`'s request; QEMU has it since 10.2.
-        ...(qemu.capabilities.exitWithParent ? ["-run-with", "exit-with-parent=on"] : [])
-      ],
-      cwd: options.cwd
-    })
+    .spawn({ command: qemu.binary, args: options.argv, cwd: options.cwd })
     .pipe(Effect.mapError((error) => new QemuError({ reason: { _tag: "SpawnFailed", command: qemu.binary, detail: error.message } })))
 })
 
