@@ -65,6 +65,17 @@ export const FileSpec = Schema.Union([
 ]).annotate({ expected: `{ "text": "…" } or { "source": "./file" }` })
 export type FileSpec = typeof FileSpec.Type
 
+/** A name that the guest has as the disk's serial number, which virtio cuts off after 20 bytes. */
+const DiskName = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,19}$/u, {
+    expected: "a disk's name (letters, digits, hyphen, underscore, at most 20)"
+  })
+)
+
+/** An empty disk beside the root disk. */
+export const DiskSpec = Schema.Struct({ size: ByteSize })
+export type DiskSpec = typeof DiskSpec.Type
+
 /** A TCP port of the guest that is reached on the host's loopback. */
 export const PortForwardSpec = Schema.Struct({
   guest: port(1),
@@ -98,6 +109,9 @@ const fields = {
     .annotate({ default: 1 })
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
   diskSize: Schema.optionalKey(DiskSizeFromText),
+  disks: Schema.Record(DiskName, DiskSpec)
+    .annotate({ description: "Empty disks beside the root disk: /dev/disk/by-id/virtio-NAME in the guest." })
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
   networks: Schema.UniqueArray(HostName)
     .annotate({ description: "Names under `networks`, in the order of the guest's interfaces." })
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed([]))),

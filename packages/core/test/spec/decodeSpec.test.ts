@@ -29,6 +29,7 @@ describe("decodeSpec", () => {
           image: { _tag: "Named", name: "debian:12" },
           memory: 1024 ** 3,
           cpus: 1,
+          disks: {},
           networks: [],
           shares: {},
           files: {},

@@ -1,0 +1,43 @@
+/** Entry into any cloud-init image: a seed disk whose boothook installs and starts the agent's unit. */
+import { userNetworkMac } from "../addresses.ts"
+import { agentUnitName } from "./agentNames.ts"
+
+/** Files of the seed: a FAT or ISO 9660 file system with this label, these names at its root. */
+export interface NoCloudSeed {
+  readonly label: "cidata"
+  readonly files: {
+    readonly "user-data": string
+    readonly "meta-data": string
+    readonly "network-config": string
+  }
+}
+
+/** A boothook, since it runs before cloud-init's other modules, which a full configuration would add a quarter of a boot for. */
+const bootHook = (unit: string): string => `#cloud-boothook
+#!/bin/sh
+set -eu
+umask 022
+echo ${Buffer.from(unit).toString("base64")} | base64 -d > /etc/systemd/system/${agentUnitName}
+systemctl daemon-reload
+systemctl enable ${agentUnitName}
+systemctl start --no-block ${agentUnitName}
+`
+
+/** DHCP on the NIC of QEMU's own network alone: the others get their addresses from the agent. */
+const networkConfig = `version: 2
+ethernets:
+  user:
+    match:
+      macaddress: "${userNetworkMac}"
+    dhcp4: true
+`
+
+/** The seed's files for one machine. */
+export const noCloudSeed = (options: { readonly unit: string; readonly hostName: string }): NoCloudSeed => ({
+  label: "cidata",
+  files: {
+    "user-data": bootHook(options.unit),
+    "meta-data": `instance-id: nix-vm-test\nlocal-hostname: ${options.hostName}\n`,
+    "network-config": networkConfig
+  }
+})

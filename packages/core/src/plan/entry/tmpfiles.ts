@@ -1,0 +1,25 @@
+/**
+ * Entry where systemd (252 to 255) has no unit credentials, but makes files from the credential `tmpfiles.extra`.
+ *
+ * The boot's transaction is computed before the files are there, so a wants-link would come too late: a udev rule starts the unit when
+ * the agent's port appears.
+ */
+import { agentPort, agentUnitName } from "./agentNames.ts"
+import { smbiosCredential } from "./smbiosCredential.ts"
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64")
+
+const rule = `SUBSYSTEM=="virtio-ports", ATTR{name}=="${agentPort}", TAG+="systemd", ENV{SYSTEMD_WANTS}+="${agentUnitName}"\n`
+
+/** QEMU's arguments; `~` makes systemd-tmpfiles decode the content. Both files are in /run and leave no trace on the disk. */
+export const tmpfilesArguments = (unit: string): ReadonlyArray<string> =>
+  smbiosCredential({
+    name: "tmpfiles.extra",
+    content: [
+      "d /run/udev/rules.d 0755 root root -",
+      `f~ /run/udev/rules.d/99-nix-vm-test.rules 0644 root root - ${base64(rule)}`,
+      "d /run/systemd/system 0755 root root -",
+      `f~ /run/systemd/system/${agentUnitName} 0644 root root - ${base64(unit)}`,
+      ""
+    ].join("\n")
+  })

@@ -1,0 +1,155 @@
+/** QEMU's command line from a machine's plan; ids in it are how QMP commands name things later. */
+import type { MachinePlan } from "./MachinePlan.ts"
+import type { HostFacts } from "./HostFacts.ts"
+import { userNetworkMac } from "./addresses.ts"
+import { agentDiskSerial, agentPort } from "./entry/agentNames.ts"
+
+/** Id of the user network's backend, for port forwards: `hostfwd_add user0 …`. */
+export const userNetworkId = "user0"
+/** Id of the root disk's backend, for `block_resize`. */
+export const rootDiskId = "root"
+
+/** QEMU splits option values at commas; a doubled comma is a comma. */
+const escaped = (value: string): string => value.replaceAll(",", ",,")
+
+const socket = (id: string, path: string): ReadonlyArray<string> => [
+  "-chardev",
+  `socket,id=${id},path=${escaped(path)},server=on,wait=off`
+]
+
+/** `unsafe` ignores flushes: what a crash of the host would lose is a test's throw-away overlay. */
+const disk = (options: {
+  readonly id: string
+  readonly path: string
+  readonly format: "qcow2" | "raw"
+  readonly readOnly?: boolean
+  readonly device?: string
+}): ReadonlyArray<string> => [
+  "-drive",
+  `if=none,id=${options.id},file=${escaped(options.path)},format=${options.format},${
+    options.readOnly === true ? "readonly=on" : "cache=unsafe,discard=unmap"
+  }`,
+  "-device",
+  `virtio-blk-pci,drive=${options.id}${options.device ?? ""}`
+]
+
+const process = (machine: Pick<MachinePlan, "name">, host: HostFacts): ReadonlyArray<string> => [
+  "-name",
+  machine.name,
+  "-nodefaults",
+  "-no-user-config",
+  "-display",
+  "none",
+  "-S",
+  ...(host.exitWithParent ? ["-run-with", "exit-with-parent=on"] : []),
+  // spawn=deny: a guest that breaks out of QEMU can't start a program.
+  ...(host.sandbox
+    ? ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+    : [])
+]
+
+const board = (
+  machine: Pick<MachinePlan, "accelerator" | "cpuModel" | "cpus" | "memoryBytes">,
+  host: HostFacts
+): ReadonlyArray<string> => [
+  "-machine",
+  host.machineType,
+  "-accel",
+  machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm",
+  "-cpu",
+  machine.cpuModel,
+  "-smp",
+  String(machine.cpus),
+  "-m",
+  `${machine.memoryBytes / 1024 ** 2}M`,
+  "-rtc",
+  "base=utc"
+]
+
+const kernel = (options: {
+  readonly machine: Pick<MachinePlan, "boot" | "disk">
+  readonly kernelArgs: ReadonlyArray<string>
+}): ReadonlyArray<string> => {
+  const files = options.machine.disk.image.kernel
+  return options.machine.boot === "kernel" && files !== undefined
+    ? [
+        "-kernel",
+        files.kernel,
+        "-initrd",
+        files.initrd,
+        "-append",
+        [files.commandLine, ...options.kernelArgs].join(" ")
+      ]
+    : []
+}
+
+/** What a machine of this shape has in any test: it could be sealed as a template. */
+export const baseArguments = (options: {
+  readonly machine: Omit<MachinePlan, "devices" | "argv">
+  readonly host: HostFacts
+  readonly agentDisk: string
+  readonly kernelArgs: ReadonlyArray<string>
+}): ReadonlyArray<string> => {
+  const { machine, host } = options
+  return [
+    ...process(machine, host),
+    ...board(machine, host),
+    ...kernel(options),
+    ...machine.entry.arguments,
+    "-qmp",
+    `unix:${escaped(machine.sockets.qmp)},server=on,wait=off`,
+    ...socket("console", machine.sockets.console),
+    "-serial",
+    "chardev:console",
+    ...disk({ id: rootDiskId, path: machine.disk.overlay, format: "qcow2", device: ",bootindex=1" }),
+    ...disk({
+      id: "agentdisk",
+      path: options.agentDisk,
+      format: "raw",
+      readOnly: true,
+      device: `,serial=${agentDiskSerial}`
+    }),
+    ...(machine.entry.strategy === "nocloud"
+      ? disk({ id: "seed", path: machine.entry.path, format: "raw", readOnly: true })
+      : []),
+    "-device",
+    "virtio-rng-pci",
+    "-device",
+    "virtio-balloon-pci,id=balloon,free-page-reporting=on",
+    // Told to the guest's kernel when a clone starts, which then reseeds its random numbers; an x86 device.
+    ...(host.architecture === "x86_64" ? ["-device", "vmgenid,id=generation,guid=auto"] : []),
+    "-device",
+    "virtio-serial-pci,id=serial",
+    ...socket("agent", machine.sockets.agent),
+    "-device",
+    `virtserialport,bus=serial.0,chardev=agent,name=${agentPort}`,
+    "-netdev",
+    `user,id=${userNetworkId},restrict=${machine.internet ? "off" : "on"}`,
+    // Without its boot ROM (romfile=) a NIC costs no start-up time, and a template need not match the ROM.
+    "-device",
+    `virtio-net-pci,id=usernic,netdev=${userNetworkId},mac=${userNetworkMac},romfile=`
+  ]
+}
+
+/** What this test adds. QEMU listens on the networks' sockets, so a switch may come and go. */
+export const testArguments = (
+  machine: Pick<MachinePlan, "nics" | "shares" | "extraDisks">
+): ReadonlyArray<string> => [
+  ...machine.nics.flatMap((nic, index) => [
+    "-netdev",
+    `stream,id=net${index + 1},server=on,addr.type=unix,addr.path=${escaped(nic.socket)}`,
+    "-device",
+    `virtio-net-pci,id=${nic.id},netdev=net${index + 1},mac=${nic.mac},romfile=${nic.mtu === 1500 ? "" : `,host_mtu=${nic.mtu}`}`
+  ]),
+  ...machine.shares.flatMap((share, index) => [
+    "-fsdev",
+    `local,id=share${index + 1},path=${escaped(share.source)},security_model=none,multidevs=remap${
+      share.readOnly ? ",readonly=on" : ""
+    }`,
+    "-device",
+    `virtio-9p-pci,fsdev=share${index + 1},mount_tag=${share.mountTag}`
+  ]),
+  ...machine.extraDisks.flatMap(({ name, path }, index) =>
+    disk({ id: `disk${index + 1}`, path, format: "raw", device: `,serial=${name}` })
+  )
+]
