@@ -23,7 +23,7 @@ const millisecondsOf = Effect.fnUntraced(function* (name: Name) {
   const started = performance.now()
   const status = yield* spawner.exitCode(ChildProcess.make(process.execPath, commands[name], options))
   const elapsed = performance.now() - started
-  return status === 0 ? elapsed : yield* Effect.fail(new Error(`node ${commands[name].join(" ")} ended with ${status}`))
+  return status === 0 ? elapsed : yield* Effect.die(new Error(`node ${commands[name].join(" ")} ended with ${status}`))
 })
 
 /**

@@ -10,7 +10,7 @@ export default defineConfig({
   input: { "nix-vm-test": inPackage("src/main.ts") },
   platform: "node",
   tsconfig: false,
-  plugins: [packageFiles({ directory: inPackage("dist/nix-vm-test") })],
+  plugins: [packageFiles({ packages: inPackage(".."), directory: inPackage("dist/nix-vm-test") })],
   output: {
     dir: inPackage("dist"),
     format: "esm",

@@ -1,4 +1,4 @@
-/** Node 24 or later: the one that runs this, another one on PATH, or the pinned one under `.cache/node`. */
+/** Node 24 or later: the one that runs this, a pinned one that was installed before, or another one on PATH. */
 import { existsSync, realpathSync } from "node:fs"
 import { join } from "node:path"
 import { cache, findTool } from "./paths.mjs"
@@ -17,8 +17,9 @@ const isRecent = (version) => Number(/^v?(\d+)\./.exec(version.trim())?.[1]) >= 
 /** @returns {Promise<string | undefined>} path of a Node that will do; undefined when one must be installed */
 export const findNode = async () => {
   if (isRecent(process.version)) return process.execPath
+  if (existsSync(own)) return own
   const others = findTool("node").filter((path) => realpathSync(path) !== realpathSync(process.execPath))
-  for (const path of existsSync(own) ? [own, ...others] : others) {
+  for (const path of others) {
     const { output, status } = await capture([path, "--version"])
     if (status === 0 && isRecent(output)) return path
   }

@@ -14,6 +14,6 @@ export const npmDue = () => readStamp(stamp) !== digestOf(inputs)
 export const installNpm = async (env) => {
   const digest = digestOf(inputs)
   // No dependency needs its install script.
-  await runStep("npm dependencies", ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: root, env })
+  await runStep("npm dependencies", ["npm", "ci", "--ignore-scripts"], { cwd: root, env })
   writeStamp(stamp, digest)
 }

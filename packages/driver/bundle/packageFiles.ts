@@ -1,12 +1,12 @@
 import { cpSync, existsSync, rmSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
-import { fileURLToPath } from "node:url"
 import type { Plugin } from "rolldown"
 
-const packages = fileURLToPath(new URL("../../", import.meta.url))
 const reference = /new URL\(\s*"(\.{1,2}\/[^"]+)",\s*import\.meta\.url\s*\)/gu
 
 export interface PackageFilesOptions {
+  /** The folder that holds the packages. */
+  readonly packages: string
   /** Where the chunks are written; the files go beside them. */
   readonly directory: string
 }
@@ -15,7 +15,7 @@ export interface PackageFilesOptions {
  * Takes along what sources name as `new URL("RELATIVE PATH", import.meta.url)`: a TypeScript file, such as a worker, becomes a chunk of its
  * own; any other file or folder is copied to `PACKAGE/…`. Without it these paths would point nowhere once the code is in a bundle.
  */
-export const packageFiles = ({ directory }: PackageFilesOptions): Plugin => {
+export const packageFiles = ({ packages, directory }: PackageFilesOptions): Plugin => {
   const copies = new Map<string, string>()
   return {
     name: "package-files",

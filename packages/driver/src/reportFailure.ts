@@ -4,26 +4,28 @@ import * as Effect from "effect/Effect"
 import * as CliError from "effect/cli/CliError"
 import { Concluded } from "./Concluded.ts"
 
-const prefix = (): string => styleText("red", "nix-vm-test:", { stream: process.stderr })
+/** Set to anything, it shows where an internal error comes from. */
+const debugVariable = "NIX_VM_TEST_DEBUG"
 
-const hintOf = (error: Error): string => ("hint" in error && typeof error.hint === "string" ? `\n  ${error.hint}` : "")
+const hintOf = (error: unknown): string =>
+  error instanceof Error && "hint" in error && typeof error.hint === "string" ? `\n  ${error.hint}` : ""
 
-const describe = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  if (!(error instanceof Error)) return String(error)
-  if (Cause.hasDies(cause)) {
-    return `internal error, please report it: ${error.message}${process.env.NIX_VM_TEST_DEBUG === undefined ? "\n  NIX_VM_TEST_DEBUG=1 shows where" : `\n${Cause.pretty(cause)}`}`
-  }
-  return error.message + hintOf(error)
+const describe = (cause: Cause.Cause<unknown>, error: unknown): string => {
+  const message = error instanceof Error ? error.message : String(error)
+  if (!Cause.hasDies(cause)) return message + hintOf(error)
+  const trace = process.env[debugVariable] === undefined ? `  ${debugVariable}=1 shows where` : Cause.pretty(cause)
+  return `internal error, please report it: ${message}\n${trace}`
 }
 
 /**
- * Says on stderr, in words, why the program ends; the cause with its stack only for a defect and only when asked by `NIX_VM_TEST_DEBUG`.
+ * Says on stderr, in words, why the program ends.
  *
- * Says nothing where it was said already: usage errors by the command line's own presenter, `Concluded` by the command, interruption by the user.
+ * Nothing where it was said already: usage errors by the command line's presenter, `Concluded` by the command, interruption by the user.
  */
-export const reportFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
-  const error = Cause.squash(cause)
-  const said = Cause.hasInterruptsOnly(cause) || error instanceof Concluded || CliError.isCliError(error)
-  return said ? Effect.void : Effect.sync(() => void process.stderr.write(`${prefix()} ${describe(cause)}\n`))
-}
+export const reportFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const error = Cause.squash(cause)
+    if (Cause.hasInterruptsOnly(cause) || error instanceof Concluded || CliError.isCliError(error)) return
+    const prefix = styleText("red", "nix-vm-test:", { stream: process.stderr })
+    process.stderr.write(`${prefix} ${describe(cause, error)}\n`)
+  })

@@ -1,0 +1,21 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import { exitCode } from "./exitCode.ts"
+import { reportFailure } from "./reportFailure.ts"
+
+/** The first interrupt stops the machines in order; a second one ends the process at once, and QEMU dies with it. */
+const endOnSecondInterrupt = (): void => {
+  let interrupts = 0
+  process.on("SIGINT", () => {
+    if (++interrupts > 1) process.exit(130)
+  })
+}
+
+/** Runs a program as this process: signals interrupt it, a failure is put into words on stderr, the exit code says how it ended. */
+export const runProgram = <E>(program: Effect.Effect<void, E>): void => {
+  endOnSecondInterrupt()
+  NodeRuntime.runMain(Effect.tapCause(program, reportFailure), {
+    disableErrorReporting: true,
+    teardown: (exit, onExit) => onExit(exitCode(exit))
+  })
+}

@@ -1,0 +1,62 @@
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { build } from "rolldown"
+import { packageFiles } from "../bundle/packageFiles.ts"
+
+let folder = ""
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "package-files-"))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const write = (path: string, text: string): void => {
+  mkdirSync(dirname(join(folder, path)), { recursive: true })
+  writeFileSync(join(folder, path), text)
+}
+
+const bundle = () =>
+  build({
+    input: { main: join(folder, "packages/tool/src/main.ts") },
+    platform: "node",
+    logLevel: "silent",
+    plugins: [packageFiles({ packages: join(folder, "packages"), directory: join(folder, "out") })],
+    output: { dir: join(folder, "out"), entryFileNames: "[name].mjs", chunkFileNames: "[name].mjs" }
+  })
+
+const load = (): Promise<unknown> => import(pathToFileURL(join(folder, "out/main.mjs")).href)
+
+describe("packageFiles", () => {
+  it("copies files and folders of any package beside the bundle", async () => {
+    write("packages/data/scripts/deep/hello.txt", "hello")
+    write("packages/data/src/scripts.ts", `export const scripts = new URL("../scripts/", import.meta.url)`)
+    write("packages/tool/src/main.ts", `export { scripts } from "../../data/src/scripts.ts"`)
+    await bundle()
+    const loaded = await load()
+    assert.isTrue(typeof loaded === "object" && loaded !== null && "scripts" in loaded && loaded.scripts instanceof URL)
+    const { scripts } = loaded
+    assert.strictEqual(readFileSync(new URL("deep/hello.txt", scripts), "utf8"), "hello")
+    assert.isTrue(scripts.pathname.startsWith(join(folder, "out/")), scripts.pathname)
+  })
+
+  it("makes a chunk of a worker's source", async () => {
+    write("packages/tool/src/answer.ts", `export const answer: number = 42`)
+    write("packages/tool/src/worker.ts", `import { answer } from "./answer.ts"; export const double: number = answer * 2`)
+    write("packages/tool/src/main.ts", `export const { double } = await import(new URL("./worker.ts", import.meta.url).href)`)
+    await bundle()
+    const loaded = await load()
+    assert.isTrue(typeof loaded === "object" && loaded !== null && "double" in loaded)
+    assert.strictEqual(loaded.double, 84)
+  })
+
+  it("refuses a path that is not there", async () => {
+    write("packages/tool/src/main.ts", `export const file = new URL("../missing.txt", import.meta.url)`)
+    const failure = await bundle().then(
+      () => "",
+      (error: unknown) => String(error)
+    )
+    assert.include(failure, "../missing.txt does not exist")
+  })
+})
