@@ -119,7 +119,9 @@ const fields = {
   MachinePhaseReached: { machine: Schema.String, phase: MachinePhase, sinceStart: Schema.Finite },
   /** The agent answered: after a boot, a reboot or a restore (new `bootId` when the guest booted). */
   MachineConnected: { machine: Schema.String, bootId: Schema.String, agent: Schema.String },
-  MachineReady: { machine: Schema.String, sinceStart: Schema.Finite, profile: Schema.optionalKey(BootProfile) },
+  MachineReady: { machine: Schema.String, sinceStart: Schema.Finite },
+  /** Where the boot's time went: comes once the guest has finished booting and says so, at the latest before it is stopped. */
+  BootProfiled: { machine: Schema.String, profile: BootProfile },
   MachineRebooted: { machine: Schema.String, bootId: Schema.String },
   /** An expected end: shutdown by the test or at the run's end. */
   MachineStopped: { machine: Schema.String, how: Schema.String },
@@ -166,6 +168,7 @@ export const MachineStarting = Schema.TaggedStruct("MachineStarting", { ...stamp
 export const MachinePhaseReached = Schema.TaggedStruct("MachinePhaseReached", { ...stamp, ...fields.MachinePhaseReached })
 export const MachineConnected = Schema.TaggedStruct("MachineConnected", { ...stamp, ...fields.MachineConnected })
 export const MachineReady = Schema.TaggedStruct("MachineReady", { ...stamp, ...fields.MachineReady })
+export const BootProfiled = Schema.TaggedStruct("BootProfiled", { ...stamp, ...fields.BootProfiled })
 export const MachineRebooted = Schema.TaggedStruct("MachineRebooted", { ...stamp, ...fields.MachineRebooted })
 export const MachineStopped = Schema.TaggedStruct("MachineStopped", { ...stamp, ...fields.MachineStopped })
 export const MachineDied = Schema.TaggedStruct("MachineDied", { ...stamp, ...fields.MachineDied })
@@ -187,6 +190,7 @@ export const Event = Schema.Union([
   MachinePhaseReached,
   MachineConnected,
   MachineReady,
+  BootProfiled,
   MachineRebooted,
   MachineStopped,
   MachineDied,

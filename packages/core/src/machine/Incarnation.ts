@@ -1,0 +1,199 @@
+/**
+ * One life of a machine: a QEMU process with its channel and its console, and the one answer to "why did it end".
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type { EventBusShape } from "../events/EventBus.ts"
+import type { MachinePhase } from "../events/Event.ts"
+import type { AgentChannel } from "../guest/AgentChannel.ts"
+import * as AgentChannels from "../guest/AgentChannel.ts"
+import * as Consoles from "../guest/Console.ts"
+import type { ConsoleSign } from "../guest/consoleSigns.ts"
+import { consoleSign } from "../guest/consoleSigns.ts"
+import type { GuestSession } from "../guest/GuestChannel.ts"
+import type { MachinePlan } from "../plan/MachinePlan.ts"
+import type { QemuExit, QemuProcess } from "../qemu/QemuProcess.ts"
+import { spawnQemu } from "../qemu/QemuProcess.ts"
+import type { QemuError } from "../qemu/QemuError.ts"
+import type { QmpEvent } from "../qemu/QmpMessage.ts"
+import type { Evidence } from "./evidence.ts"
+import { evidenceOf } from "./evidence.ts"
+import type { GuestAccess } from "./MachineContext.ts"
+import { MachineError } from "./MachineError.ts"
+import type { MachineErrorReason } from "./MachineError.ts"
+
+export interface Incarnation {
+  readonly process: QemuProcess
+  readonly channel: AgentChannel
+  /** Each answer of an agent: the first one, and those after reboots and restarts. */
+  readonly sessions: Queue.Dequeue<GuestSession>
+  /** `performance.now()` when QEMU was spawned. */
+  readonly spawnedAt: number
+  /** How far the boot got. */
+  readonly phase: () => MachinePhase
+  readonly reached: (phase: MachinePhase) => Effect.Effect<void>
+  /** Never completes while the guest lives; then fails with what ended it. */
+  readonly death: Effect.Effect<never, MachineError>
+  /** Completes when the process has ended, whatever ended it. */
+  readonly ended: Effect.Effect<void>
+}
+
+export interface IncarnationOptions {
+  readonly access: GuestAccess
+  readonly plan: MachinePlan
+  readonly bus: EventBusShape
+  /** How much slower than under KVM this guest is. */
+  readonly speedFactor: number
+}
+
+/** Signs after which a guest does not come back by itself. */
+const fatalSigns: Readonly<Partial<Record<ConsoleSign["kind"], string>>> = {
+  kernelPanic: "the guest's kernel panicked",
+  emergencyMode: "the guest's boot ended in emergency mode",
+  initramfsShell: "the guest found no root file system"
+}
+
+/** What the first words of a boot tell about how far it got. */
+const phaseSigns: ReadonlyArray<{ readonly phase: MachinePhase; readonly pattern: RegExp }> = [
+  { phase: "userspace", pattern: /systemd\[1\]: |Welcome to |^INIT: version/u },
+  { phase: "kernel", pattern: /Linux version \d/u },
+  { phase: "firmware", pattern: /SeaBIOS|GRUB|UEFI|BdsDxe/u }
+]
+const order: ReadonlyArray<MachinePhase> = ["spawned", "firmware", "kernel", "userspace", "connected", "settled", "disk", "shares", "ready"]
+
+/** The phases of one boot; each is told once, in their order. */
+const makePhases = (options: IncarnationOptions, spawnedAt: number) => {
+  let phase: MachinePhase = "spawned"
+  const reach = (next: MachinePhase): void => {
+    if (order.indexOf(next) <= order.indexOf(phase)) return
+    phase = next
+    options.bus.publishUnsafe({
+      _tag: "MachinePhaseReached",
+      machine: options.access.name,
+      phase: next,
+      sinceStart: performance.now() - spawnedAt
+    })
+  }
+  return { current: () => phase, reach }
+}
+
+/** Why a machine ended, in the order of what explains most: the first cause that is known stays. */
+const makeDeath = (options: IncarnationOptions) => {
+  const died = Deferred.makeUnsafe<never, MachineError>()
+  const die = (reason: MachineErrorReason, more: { readonly evidence?: ReadonlyArray<Evidence>; readonly hint?: string } = {}): void => {
+    Deferred.doneUnsafe(
+      died,
+      Effect.fail(
+        new MachineError({
+          machine: options.access.name,
+          reason,
+          evidence: [...(more.evidence ?? []), ...evidenceOf("console", options.access.console.tail(30).join("\n"))],
+          ...(more.hint === undefined ? {} : { hint: more.hint })
+        })
+      )
+    )
+  }
+  return { died, die }
+}
+
+type Die = ReturnType<typeof makeDeath>["die"]
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "")
+
+/** QMP events that explain an end before it comes. */
+const onQmpEvent = (channel: () => AgentChannel | undefined, die: Die) => (event: QmpEvent): void => {
+  const data = event.data ?? {}
+  if (event.event === "VSERPORT_CHANGE") {
+    if (data["open"] === true) channel()?.portOpened()
+    else channel()?.portClosed()
+  } else if (event.event === "SHUTDOWN" && data["guest"] === true && data["reason"] !== "guest-reset") {
+    die(data["reason"] === "guest-panic" ? { _tag: "GuestCrashed", sign: "the guest panicked", line: "" } : { _tag: "GuestPoweredOff" })
+  } else if (event.event === "BLOCK_IO_ERROR" && data["nospace"] === true) {
+    die(
+      { _tag: "QemuDied", detail: "no space left on the host for the machine's disk" },
+      { hint: "free some space where TMPDIR points to, or set TMPDIR to a larger file system" }
+    )
+  } else if (event.event === "BLOCK_IO_ERROR" && data["action"] !== "ignore") {
+    die({ _tag: "QemuDied", detail: `the machine's disk failed: ${text(data["reason"])}` })
+  }
+}
+
+const describeExit = (exit: QemuExit): string =>
+  exit.signal === undefined ? `exit code ${exit.code ?? "unknown"}` : `killed by ${exit.signal}`
+
+const qemuFailed = (options: IncarnationOptions) => (error: QemuError) =>
+  new MachineError({
+    machine: options.access.name,
+    reason: { _tag: "QemuDied", detail: error.message },
+    evidence: []
+  })
+
+/** What ends the guest apart from its own console: the process, and the accelerator that gives up. */
+const watchProcess = (process: QemuProcess, die: Die) =>
+  Effect.raceFirst(
+    Effect.map(process.exited, (exit) =>
+      die(
+        { _tag: "QemuDied", detail: `${describeExit(exit)}, not asked for` },
+        { evidence: evidenceOf("QEMU's stderr", exit.stderrTail) }
+      )
+    ),
+    Effect.map(process.internalError, (detail) =>
+      die({ _tag: "QemuDied", detail: `the accelerator gave up on the guest: ${detail}` })
+    )
+  )
+
+/** Starts QEMU stopped, attaches to all its sockets so that no byte is missed, and lets it go. */
+export const incarnate = Effect.fn("machine.incarnate")(function* (options: IncarnationOptions) {
+  const { plan, bus, access, speedFactor } = options
+  const spawnedAt = performance.now()
+  const phases = makePhases(options, spawnedAt)
+  const { died, die } = makeDeath(options)
+  const sessions = yield* Queue.unbounded<GuestSession>()
+  let channel: AgentChannel | undefined
+
+  const process = yield* spawnQemu({
+    name: access.name,
+    argv: plan.argv,
+    qmpPath: plan.sockets.qmp,
+    onEvent: onQmpEvent(() => channel, die)
+  }).pipe(Effect.mapError(qemuFailed(options)))
+  yield* bus.publish({ _tag: "MachineStarting", machine: access.name, start: "cold", pid: process.pid })
+  yield* Effect.forkScoped(watchProcess(process, die), { startImmediately: true })
+
+  const decoder = new TextDecoder()
+  yield* Consoles.make({
+    path: plan.sockets.console,
+    sink: (chunk) => access.console.append(decoder.decode(chunk, { stream: true })),
+    onLine: (line) => {
+      bus.publishUnsafe({ _tag: "ConsoleLine", machine: access.name, text: line.text })
+      const reached = phaseSigns.find((sign) => sign.pattern.test(line.text))
+      if (reached !== undefined) phases.reach(reached.phase)
+      const sign = consoleSign(line.text)
+      const fatal = sign === undefined ? undefined : fatalSigns[sign.kind]
+      if (sign !== undefined && fatal !== undefined) die({ _tag: "GuestCrashed", sign: fatal, line: sign.line })
+    }
+  }).pipe(Effect.mapError((error) => new MachineError({ machine: access.name, reason: { _tag: "QemuDied", detail: error.message }, evidence: [] })))
+  channel = yield* AgentChannels.make({
+    path: plan.sockets.agent,
+    speedFactor,
+    onSession: (session) => {
+      phases.reach("connected")
+      bus.publishUnsafe({ _tag: "MachineConnected", machine: access.name, bootId: session.bootId, agent: session.agentVersion })
+      Queue.offerUnsafe(sessions, session)
+    }
+  }).pipe(Effect.mapError((error) => new MachineError({ machine: access.name, reason: { _tag: "ChannelFailed", cause: error.reason }, evidence: [] })))
+  yield* process.qmp.execute("cont").pipe(Effect.mapError(qemuFailed(options)))
+
+  const incarnation: Incarnation = {
+    process,
+    channel,
+    sessions,
+    spawnedAt,
+    phase: phases.current,
+    reached: (phase) => Effect.sync(() => phases.reach(phase)),
+    death: Deferred.await(died),
+    ended: Effect.asVoid(process.exited)
+  }
+  return incarnation
+})

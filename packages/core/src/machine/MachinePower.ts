@@ -1,0 +1,277 @@
+/**
+ * A machine's life: off → starting → running → off, with one disk over all of it. Starts, stops, reboots and deaths meet here, one at a time.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type { EventBusShape } from "../events/EventBus.ts"
+import type { Incarnation } from "./Incarnation.ts"
+import type { GuestAccess, OperationError } from "./MachineContext.ts"
+import { inIncarnation } from "./MachineContext.ts"
+import { MachineError } from "./MachineError.ts"
+import { waitFailure } from "./poll.ts"
+import type { StepsShape } from "./Steps.ts"
+import type { TimeLimit } from "./TimeLimit.ts"
+import { limitToMs } from "./TimeLimit.ts"
+import type { WaitOptions } from "./waits.ts"
+
+export interface ShutdownOptions {
+  /** How long the guest may take by itself before stronger means; default 1 min (spec: `timeouts.shutdown`). */
+  readonly timeout?: TimeLimit
+}
+
+export interface MachinePower {
+  readonly start: Effect.Effect<void, MachineError>
+  readonly shutdown: (options: ShutdownOptions) => Effect.Effect<void, OperationError>
+  readonly reboot: Effect.Effect<void, OperationError>
+  readonly crash: Effect.Effect<void, OperationError>
+  readonly waitForShutdown: (options: WaitOptions) => Effect.Effect<void, OperationError>
+  readonly isUp: Effect.Effect<boolean>
+  /** The ready machine; starts it when it was never started. */
+  readonly running: Effect.Effect<Incarnation, MachineError>
+  /** The machine as soon as QEMU runs; starts it when it was never started. */
+  readonly started: Effect.Effect<Incarnation, MachineError>
+  /** The machine that runs now, if any: for looking without starting. */
+  readonly current: Effect.Effect<Incarnation | undefined>
+}
+
+/** One boot of a guest: its own id, and whether the script may have it. */
+interface Boot {
+  /** Unknown until the agent of this boot has answered. */
+  bootId: string | undefined
+  readonly ready: Deferred.Deferred<void, MachineError>
+  /** Completes when the guest has booted again. */
+  readonly superseded: Deferred.Deferred<void>
+}
+
+/** One QEMU process and the boots of its guest so far; the last one counts. */
+interface Life {
+  readonly incarnation: Incarnation
+  readonly scope: Scope.Closeable
+  boot: Boot
+}
+
+type State =
+  | { readonly _tag: "Planned" }
+  | { readonly _tag: "Up"; readonly life: Life }
+  | { readonly _tag: "Off" }
+  | { readonly _tag: "Dead"; readonly error: MachineError }
+
+export interface MachinePowerOptions {
+  readonly access: GuestAccess
+  readonly bus: EventBusShape
+  readonly steps: StepsShape
+  readonly limits: { readonly shutdownMs: number; readonly waitMs: number; readonly bootMs: number }
+  /** Spawns QEMU and attaches to it; everything of it lives in the Scope. */
+  readonly spawn: (cold: { readonly first: boolean }) => Effect.Effect<Incarnation, MachineError, Scope.Scope>
+  /** From the agent's first answer to a guest that the script may have. */
+  readonly makeReady: (
+    incarnation: Incarnation,
+    boot: { readonly first: boolean }
+  ) => Effect.Effect<void, MachineError>
+}
+
+export const makeMachinePower = Effect.fnUntraced(function* (
+  options: MachinePowerOptions
+): Effect.fn.Return<MachinePower, never, Scope.Scope> {
+  const { access, bus, steps, limits } = options
+  const machineScope = yield* Effect.scope
+  const transition = Semaphore.makeUnsafe(1)
+  let state: State = { _tag: "Planned" }
+  let booted = false
+
+  const notRunning = (text: string) =>
+    new MachineError({ machine: access.name, reason: { _tag: "NotRunning", state: text }, evidence: [] })
+
+  const publishEnd = (end: { readonly died: MachineError } | { readonly how: string }) =>
+    "died" in end
+      ? bus.publish({
+          _tag: "MachineDied",
+          machine: access.name,
+          reason: end.died.message,
+          consoleTail: access.console.tail(20)
+        })
+      : bus.publish({ _tag: "MachineStopped", machine: access.name, how: end.how })
+
+  /** Waits for the end of a life and writes it down, unless a transition of ours did so already. */
+  const watch = Effect.fnUntraced(function* (life: Life) {
+    const error = yield* Effect.flip(life.incarnation.death)
+    if (state._tag !== "Up" || state.life !== life) return
+    if (error.reason._tag === "GuestPoweredOff") {
+      state = { _tag: "Off" }
+      yield* publishEnd({ how: "the guest powered itself off" })
+    } else {
+      state = { _tag: "Dead", error }
+      yield* publishEnd({ died: error })
+    }
+    yield* Scope.close(life.scope, Exit.void)
+  })
+
+  const bootTimedOut = (life: Life) =>
+    new MachineError({
+      machine: access.name,
+      reason: { _tag: "BootTimedOut", seconds: limits.bootMs / 1000, phase: life.incarnation.phase() },
+      evidence: [{ title: "console", text: access.console.tail(30).join("\n") }],
+      hint: 'give it more time with "timeouts": { "boot": "10min" }, or look at its console in the output folder'
+    })
+
+  const makeReady = Effect.fnUntraced(function* (life: Life, boot: Boot) {
+    const first = !booted
+    booted = true
+    const exit = yield* Effect.exit(options.makeReady(life.incarnation, { first }))
+    yield* Deferred.done(boot.ready, exit)
+  })
+
+  /** Follows the guest through its boots: the one it was started for, those it was told to make, and those it makes by itself. */
+  const followBoots = Effect.fnUntraced(function* (life: Life) {
+    const limited = Effect.timeoutOrElse({ duration: limits.bootMs, orElse: () => Effect.fail(bootTimedOut(life)) })
+    const fail = (error: MachineError) => Deferred.fail(life.boot.ready, error)
+    const first = yield* Queue.take(life.incarnation.sessions).pipe(limited, Effect.tapError(fail))
+    life.boot.bootId = first.bootId
+    yield* makeReady(life, life.boot)
+    while (true) {
+      const session = yield* Queue.take(life.incarnation.sessions)
+      if (session.bootId === life.boot.bootId) continue
+      const before = life.boot
+      life.boot = makeBoot(session.bootId)
+      yield* bus.publish({ _tag: "MachineRebooted", machine: access.name, bootId: session.bootId })
+      yield* Deferred.succeed(before.superseded, undefined)
+      yield* makeReady(life, life.boot)
+    }
+  })
+
+  /** Call it within `transition`. */
+  const ignite = Effect.fnUntraced(function* () {
+    const scope = yield* Scope.fork(machineScope)
+    const incarnation = yield* options.spawn({ first: !booted }).pipe(
+      Scope.provide(scope),
+      Effect.onError(() => Scope.close(scope, Exit.void)),
+      Effect.tapError((error) => {
+        state = { _tag: "Dead", error }
+        return publishEnd({ died: error })
+      })
+    )
+    const life: Life = { incarnation, scope, boot: makeBoot(undefined) }
+    state = { _tag: "Up", life }
+    yield* Effect.forkIn(watch(life), machineScope)
+    yield* Effect.forkIn(followBoots(life), scope)
+    return life
+  })
+
+  const lifeNow = (whenOff: "start" | "fail") =>
+    transition.withPermit(
+      Effect.suspend((): Effect.Effect<Life, MachineError> => {
+        switch (state._tag) {
+          case "Up":
+            return Effect.succeed(state.life)
+          case "Planned":
+            return ignite()
+          case "Off":
+            return whenOff === "start" ? ignite() : Effect.fail(notRunning("off"))
+          case "Dead":
+            return whenOff === "start" ? ignite() : Effect.fail(state.error)
+        }
+      })
+    )
+
+  const untilReady = (life: Life): Effect.Effect<Incarnation, MachineError> =>
+    Effect.as(
+      Effect.raceFirst(
+        Effect.suspend(() => Deferred.await(life.boot.ready)),
+        life.incarnation.death
+      ),
+      life.incarnation
+    )
+
+  /** Ends the current life on purpose; nothing happens when there is none. */
+  const end = (how: string, stop: (life: Life) => Effect.Effect<string>) =>
+    transition.withPermit(
+      Effect.gen(function* () {
+        if (state._tag !== "Up") return
+        const { life } = state
+        // From here on an end is an answer to us and no death.
+        state = { _tag: "Off" }
+        const rung = yield* stop(life)
+        yield* Scope.close(life.scope, Exit.void)
+        yield* publishEnd({ how: `${how} (${rung})` })
+      })
+    )
+
+  const shutdown = (shutdownOptions: ShutdownOptions) =>
+    steps.step(
+      { kind: "lifecycle", machine: access.name, title: "shutting down" },
+      Effect.fnUntraced(function* () {
+        const graceMs = shutdownOptions.timeout === undefined ? limits.shutdownMs : yield* limitToMs(shutdownOptions.timeout)
+        yield* end("shut down", ({ incarnation }) =>
+          incarnation.process.stop({
+            graceful: incarnation.channel.exec({ command: "systemctl poweroff || poweroff", strict: false }).pipe(
+              // The guest ends under the call: its answer may come or not.
+              Effect.ignore
+            ),
+            limits: { graceful: graceMs }
+          })
+        )
+      })
+    )
+
+  const crash = steps.step({ kind: "lifecycle", machine: access.name, title: "crashing" }, () =>
+    end("crashed", ({ incarnation }) => incarnation.process.stop({ acpi: false }))
+  )
+
+  const reboot = steps.step(
+    { kind: "lifecycle", machine: access.name, title: "rebooting" },
+    Effect.fnUntraced(function* () {
+      const life = yield* lifeNow("fail")
+      yield* untilReady(life)
+      const { superseded } = life.boot
+      // The guest ends under the call: its answer may come or not.
+      yield* inIncarnation(access, life.incarnation, (channel) =>
+        Effect.ignore(channel.exec({ command: "systemctl reboot || reboot", strict: false }))
+      )
+      yield* Effect.raceFirst(Deferred.await(superseded), life.incarnation.death).pipe(
+        Effect.timeoutOrElse({ duration: limits.bootMs, orElse: () => Effect.fail(bootTimedOut(life)) })
+      )
+      yield* untilReady(life)
+    })
+  )
+
+  return {
+    start: Effect.asVoid(Effect.flatMap(lifeNow("start"), untilReady)),
+    shutdown,
+    crash,
+    reboot,
+    running: Effect.flatMap(lifeNow("fail"), untilReady),
+    started: Effect.map(lifeNow("fail"), (life) => life.incarnation),
+    current: Effect.sync(() => (state._tag === "Up" ? state.life.incarnation : undefined)),
+    isUp: Effect.suspend(() =>
+      state._tag === "Up"
+        ? state.life.incarnation.channel.ping({ timeoutMs: 2000 }).pipe(
+            Effect.as(true),
+            Effect.orElseSucceed(() => false)
+          )
+        : Effect.succeed(false)
+    ),
+    waitForShutdown: (waitOptions) =>
+      steps.step(
+        { kind: "wait", machine: access.name, title: "waiting for the machine to shut down" },
+        Effect.fnUntraced(function* () {
+          if (state._tag !== "Up") return
+          const { life } = state
+          const limitMs = waitOptions.timeout === undefined ? limits.waitMs : yield* limitToMs(waitOptions.timeout)
+          yield* Effect.timeoutOrElse(life.incarnation.ended, {
+            duration: limitMs,
+            orElse: () => Effect.fail(waitFailure(access, "the machine to shut down", limitMs, "it still runs", []))
+          })
+        })
+      )
+  }
+})
+
+const makeBoot = (bootId: string | undefined): Boot => ({
+  bootId,
+  ready: Deferred.makeUnsafe<void, MachineError>(),
+  superseded: Deferred.makeUnsafe<void>()
+})

@@ -1,0 +1,95 @@
+/** The script's expectation was not met. Never a failure of the tool or its surroundings: those are `MachineError`s. */
+import * as Schema from "effect/Schema"
+import { Evidence } from "./evidence.ts"
+
+const Outcome = {
+  command: Schema.String,
+  exitCode: Schema.Int,
+  /** Number of the signal that ended it, 0 for none. */
+  signal: Schema.Int
+}
+
+/** A command that had to succeed did not. */
+export const CommandFailed = Schema.TaggedStruct("CommandFailed", Outcome)
+/** A command that had to fail did not. */
+export const CommandSucceeded = Schema.TaggedStruct("CommandSucceeded", { command: Schema.String })
+/** A command ran longer than it was given; its process group was killed, its output so far is in the evidence. */
+export const CommandTimedOut = Schema.TaggedStruct("CommandTimedOut", { command: Schema.String, seconds: Schema.Finite })
+/** A wait's deadline passed. */
+export const WaitTimedOut = Schema.TaggedStruct("WaitTimedOut", {
+  waitedFor: Schema.String,
+  seconds: Schema.Finite,
+  /** What the last look saw. */
+  lastSeen: Schema.String
+})
+/** A unit can't reach the state that was waited for. */
+export const UnitFailed = Schema.TaggedStruct("UnitFailed", { unit: Schema.String, detail: Schema.String })
+/** A unit is in another state than required. */
+export const UnitInOtherState = Schema.TaggedStruct("UnitInOtherState", {
+  unit: Schema.String,
+  expected: Schema.String,
+  actual: Schema.String
+})
+/** A file named by the script, on the host or in the guest, can't be read or written. */
+export const FileRefused = Schema.TaggedStruct("FileRefused", { operation: Schema.String, path: Schema.String, detail: Schema.String })
+/** The script threw, rejected, or an assertion of any library in it failed. */
+export const ScriptThrew = Schema.TaggedStruct("ScriptThrew", { name: Schema.String, text: Schema.String })
+/** The script called `process.exit`. */
+export const ScriptExited = Schema.TaggedStruct("ScriptExited", { exitCode: Schema.Int })
+/** The test's own time is over. */
+export const GlobalTimeout = Schema.TaggedStruct("GlobalTimeout", { seconds: Schema.Finite, running: Schema.Array(Schema.String) })
+/** The script asked for what this machine can't do, such as unit calls on a guest without systemd. */
+export const NotPossible = Schema.TaggedStruct("NotPossible", { detail: Schema.String })
+
+export const TestFailureReason = Schema.Union([
+  CommandFailed,
+  CommandSucceeded,
+  CommandTimedOut,
+  WaitTimedOut,
+  UnitFailed,
+  UnitInOtherState,
+  FileRefused,
+  ScriptThrew,
+  ScriptExited,
+  GlobalTimeout,
+  NotPossible
+])
+export type TestFailureReason = typeof TestFailureReason.Type
+
+const explain = (reason: TestFailureReason): string => {
+  switch (reason._tag) {
+    case "CommandFailed":
+      return `command \`${reason.command}\` failed (${reason.signal === 0 ? `exit code ${reason.exitCode}` : `killed by signal ${reason.signal}`})`
+    case "CommandSucceeded":
+      return `command \`${reason.command}\` unexpectedly succeeded`
+    case "CommandTimedOut":
+      return `command \`${reason.command}\` did not end within ${reason.seconds} s and was killed with all its processes`
+    case "WaitTimedOut":
+      return `waited ${reason.seconds} s for ${reason.waitedFor}; last seen: ${reason.lastSeen}`
+    case "UnitFailed":
+      return `unit "${reason.unit}" ${reason.detail}`
+    case "UnitInOtherState":
+      return `expected unit "${reason.unit}" to be in state "${reason.expected}" but it is in state "${reason.actual}"`
+    case "FileRefused":
+      return `can't ${reason.operation} ${reason.path}: ${reason.detail}`
+    case "ScriptThrew":
+      return reason.text
+    case "ScriptExited":
+      return `the script called process.exit(${reason.exitCode}); a test ends by returning or throwing`
+    case "GlobalTimeout":
+      return `the test did not end within ${reason.seconds} s${reason.running.length === 0 ? "" : `; still running: ${reason.running.join("; ")}`}`
+    case "NotPossible":
+      return reason.detail
+  }
+}
+
+export class TestFailure extends Schema.TaggedError<TestFailure>()("TestFailure", {
+  reason: TestFailureReason,
+  machine: Schema.optionalKey(Schema.String),
+  evidence: Schema.Array(Evidence)
+}) {
+  override get message(): string {
+    const where = this.machine === undefined ? "" : `${this.machine}: `
+    return where + explain(this.reason)
+  }
+}

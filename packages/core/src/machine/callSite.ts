@@ -1,0 +1,21 @@
+/**
+ * Where in the script an operation was called: an error made inside a fibre knows only the driver's own frames, so the handle takes the
+ * caller's along.
+ */
+import * as Effect from "effect/Effect"
+
+/** Frames of the call by error; beside the error, so that the error's class stays as it was declared. */
+const sites = new WeakMap<object, string>()
+
+/** Gives the errors of an effect the stack of this call. The innermost call wins. */
+export const markCallSite = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  const here = new Error()
+  return Effect.tapError(effect, (error) =>
+    Effect.sync(() => {
+      if (typeof error === "object" && error !== null && !sites.has(error)) sites.set(error, here.stack ?? "")
+    })
+  )
+}
+
+/** The stack of the call that an error came from: the script's, where one is known, else the error's own. */
+export const callSiteOf = (error: Error): string => sites.get(error) ?? error.stack ?? ""

@@ -1,0 +1,227 @@
+/** Commands in the guest: `exec`, `succeed`, `fail` and the waits over them. */
+import * as Effect from "effect/Effect"
+import type { ExecOptions, ExecResult, OutputStream } from "../guest/GuestChannel.ts"
+import type { Evidence } from "./evidence.ts"
+import { evidenceOf } from "./evidence.ts"
+import type { MachineContext, OperationError } from "./MachineContext.ts"
+import { inGuest } from "./MachineContext.ts"
+import type { PollAttempt } from "./poll.ts"
+import { poll } from "./poll.ts"
+import { TestFailure } from "./TestFailure.ts"
+import type { TimeLimit } from "./TimeLimit.ts"
+import { limitToMs } from "./TimeLimit.ts"
+
+/** Shell code for bash, or a program with its arguments that no shell reads. */
+export type Command = string | ReadonlyArray<string>
+
+export interface CommandOptions {
+  /** When the guest kills the whole process group; default 15 min (spec: `timeouts.command`), `null` for never. */
+  readonly timeout?: TimeLimit | null
+  /** Text or bytes for the command's stdin; without it the command reads end of file. */
+  readonly stdin?: string | Uint8Array
+  /** Variables added to those of a root login. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Working directory; default the user's home. */
+  readonly cwd?: string
+  /** Default root. */
+  readonly user?: string
+  /** `set -euo pipefail` before shell code; default true. */
+  readonly strict?: boolean
+  /** Most bytes kept of each stream; default 64 MiB, more is an error. */
+  readonly maxOutputBytes?: number
+}
+
+/** How a command ended and what it wrote. A non-zero exit is a result, not an error. */
+export interface CommandResult extends ExecResult {
+  /** stdout decoded as UTF-8, invalid bytes replaced by U+FFFD. */
+  readonly text: string
+}
+
+/** Bytes of a command's output that become events; the rest is kept for the caller only, so that a log stays readable. */
+const SHOWN_BYTES = 64 * 1024
+
+/** A command as logs show it. */
+export const commandText = (command: Command): string => (typeof command === "string" ? command : command.join(" "))
+
+const toExecOptions = Effect.fnUntraced(function* (context: MachineContext, command: Command, options: CommandOptions) {
+  const timeoutMs =
+    options.timeout === null ? undefined : options.timeout === undefined ? context.limits.commandMs : yield* limitToMs(options.timeout)
+  const stdin = typeof options.stdin === "string" ? new TextEncoder().encode(options.stdin) : options.stdin
+  const request: ExecOptions & { readonly maxOutputBytes?: number | undefined } = {
+    command,
+    strict: options.strict,
+    env: options.env,
+    cwd: options.cwd,
+    user: options.user,
+    stdin,
+    timeoutMs,
+    maxOutputBytes: options.maxOutputBytes
+  }
+  return request
+})
+
+/** Publishes output as it comes, decoded across chunk boundaries, up to a limit per step. */
+const outputPublisher = (context: MachineContext, step: string) => {
+  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
+  let shown = 0
+  return (stream: OutputStream, bytes: Uint8Array): void => {
+    if (shown >= SHOWN_BYTES) return
+    const part = bytes.subarray(0, SHOWN_BYTES - shown)
+    shown += part.length
+    const text = decoders[stream].decode(part, { stream: true })
+    const cut = shown >= SHOWN_BYTES ? "\n… more output, not shown …\n" : ""
+    if (text + cut !== "") {
+      context.bus.publishUnsafe({ _tag: "CommandOutput", machine: context.name, step, stream, text: text + cut })
+    }
+  }
+}
+
+/** Runs a command inside a step that is open already. */
+const runIn = Effect.fnUntraced(function* (
+  context: MachineContext,
+  step: string,
+  command: Command,
+  options: CommandOptions
+) {
+  const request = yield* toExecOptions(context, command, options)
+  const result = yield* inGuest(context, (channel) => channel.exec({ ...request, onOutput: outputPublisher(context, step) }))
+  return withText(result)
+})
+
+const withText = (result: ExecResult): CommandResult => ({ ...result, text: new TextDecoder().decode(result.stdout) })
+
+/** Runs a command that is not the test's own: no step, no output in the log. */
+export const runQuietly = Effect.fnUntraced(function* (context: MachineContext, command: Command, options: CommandOptions = {}) {
+  const request = yield* toExecOptions(context, command, options)
+  return withText(yield* inGuest(context, (channel) => channel.exec(request)))
+})
+
+/** The two streams of a finished command as evidence. */
+export const outputEvidence = (result: CommandResult): ReadonlyArray<Evidence> => [
+  ...evidenceOf("stdout", result.text),
+  ...evidenceOf("stderr", new TextDecoder().decode(result.stderr))
+]
+
+const timedOut = (context: MachineContext, command: Command, options: CommandOptions, result: CommandResult) =>
+  Effect.map(
+    options.timeout === undefined || options.timeout === null
+      ? Effect.succeed(context.limits.commandMs)
+      : limitToMs(options.timeout),
+    (ms) =>
+      new TestFailure({
+        machine: context.name,
+        reason: { _tag: "CommandTimedOut", command: commandText(command), seconds: ms / 1000 },
+        evidence: outputEvidence(result)
+      })
+  )
+
+const warnOfLeftovers = (context: MachineContext, step: string, result: CommandResult) =>
+  result.leftRunning
+    ? context.bus.publish({
+        _tag: "Log",
+        level: "warning",
+        machine: context.name,
+        step,
+        text: "the command left a process running that holds its output open; what it writes from now on is dropped"
+      })
+    : Effect.void
+
+/**
+ * Runs a command and gives its result, whatever its exit code. A time-out is a result too: `timedOut`, with the output so far.
+ */
+export const exec = (
+  context: MachineContext,
+  command: Command,
+  options: CommandOptions = {}
+): Effect.Effect<CommandResult, OperationError> =>
+  context.steps.step({ kind: "command", machine: context.name, title: `run: ${commandText(command)}` }, (step) =>
+    Effect.tap(runIn(context, step, command, options), (result) => warnOfLeftovers(context, step, result))
+  )
+
+/** Runs a command that must succeed and gives its stdout as text; fails with both streams otherwise. */
+export const succeed = (
+  context: MachineContext,
+  command: Command,
+  options: CommandOptions = {}
+): Effect.Effect<string, OperationError> =>
+  context.steps.step(
+    { kind: "command", machine: context.name, title: `must succeed: ${commandText(command)}` },
+    Effect.fnUntraced(function* (step) {
+      const result = yield* runIn(context, step, command, options)
+      yield* warnOfLeftovers(context, step, result)
+      if (result.timedOut) return yield* yield* timedOut(context, command, options, result)
+      if (result.exitCode === 0) return result.text
+      return yield* new TestFailure({
+        machine: context.name,
+        reason: {
+          _tag: "CommandFailed",
+          command: commandText(command),
+          exitCode: result.exitCode,
+          signal: result.signal
+        },
+        evidence: outputEvidence(result)
+      })
+    })
+  )
+
+/** Runs a command that must fail and gives its stdout as text. */
+export const fail = (
+  context: MachineContext,
+  command: Command,
+  options: CommandOptions = {}
+): Effect.Effect<string, OperationError> =>
+  context.steps.step(
+    { kind: "command", machine: context.name, title: `must fail: ${commandText(command)}` },
+    Effect.fnUntraced(function* (step) {
+      const result = yield* runIn(context, step, command, options)
+      yield* warnOfLeftovers(context, step, result)
+      if (result.timedOut) return yield* yield* timedOut(context, command, options, result)
+      if (result.exitCode !== 0) return result.text
+      return yield* new TestFailure({
+        machine: context.name,
+        reason: { _tag: "CommandSucceeded", command: commandText(command) },
+        evidence: outputEvidence(result)
+      })
+    })
+  )
+
+/** One try of a wait over a command; it may use up what is left of the wait, and its own options. */
+const attemptOf =
+  (context: MachineContext, command: Command, options: CommandOptions, wanted: "success" | "failure") =>
+  (leftMs: number): Effect.Effect<PollAttempt<string>, OperationError> =>
+    Effect.map(runQuietly(context, command, { ...options, timeout: Math.max(leftMs, 1) / 1000 }), (result) => {
+      const succeeded = result.exitCode === 0 && !result.timedOut
+      if (succeeded === (wanted === "success")) return { done: true, value: result.text }
+      const how = result.timedOut
+        ? "it did not end in time"
+        : result.signal === 0
+          ? `exit code ${result.exitCode}`
+          : `killed by signal ${result.signal}`
+      return { done: false, seen: how, evidence: outputEvidence(result) }
+    })
+
+/** Runs a command again and again, at most 50 ms apart, until it succeeds; gives the last stdout. Default limit 15 min. */
+export const waitUntilSucceeds = (
+  context: MachineContext,
+  command: Command,
+  options: CommandOptions = {}
+): Effect.Effect<string, OperationError> =>
+  poll(context, {
+    title: `waiting for success: ${commandText(command)}`,
+    waitedFor: `\`${commandText(command)}\` to succeed`,
+    timeout: options.timeout ?? undefined,
+    attempt: attemptOf(context, command, options, "success")
+  })
+
+/** Runs a command again and again, at most 50 ms apart, until it fails; gives the last stdout. Default limit 15 min. */
+export const waitUntilFails = (
+  context: MachineContext,
+  command: Command,
+  options: CommandOptions = {}
+): Effect.Effect<string, OperationError> =>
+  poll(context, {
+    title: `waiting for failure: ${commandText(command)}`,
+    waitedFor: `\`${commandText(command)}\` to fail`,
+    timeout: options.timeout ?? undefined,
+    attempt: attemptOf(context, command, options, "failure")
+  })

@@ -1,0 +1,125 @@
+/**
+ * What happens inside a guest between its agent's first answer and the script: settle it, grow its disk, mount its shares, put its files.
+ *
+ * After a reboot only what a boot undoes is done again.
+ */
+import * as path from "node:path"
+import * as Effect from "effect/Effect"
+import type { GuestChannel } from "../guest/GuestChannel.ts"
+import type { GuestError } from "../guest/GuestError.ts"
+import type { FilePlan, MachinePlan, SharePlan } from "../plan/MachinePlan.ts"
+import { evidenceOf } from "./evidence.ts"
+import { putFromHost } from "./files.ts"
+import { growRoot, rootSize } from "./guestScripts.ts"
+import type { Incarnation } from "./Incarnation.ts"
+import type { GuestAccess } from "./MachineContext.ts"
+import { inIncarnation } from "./MachineContext.ts"
+import { MachineError } from "./MachineError.ts"
+import { settle } from "./settleScript.ts"
+import { shellQuote } from "./shellQuote.ts"
+
+/** Bytes of a disk that partition tables, boot partitions and the file system's own structures may take, besides 7 % of it. */
+const OVERHEAD_BYTES = 512 * 1024 * 1024
+
+export interface SetUpOptions {
+  readonly access: GuestAccess
+  readonly plan: MachinePlan
+  readonly incarnation: Incarnation
+  /** The first boot on this disk, as opposed to a later start or a reboot. */
+  readonly firstBoot: boolean
+  readonly reached: (phase: "settled" | "disk" | "shares") => Effect.Effect<void>
+}
+
+const setupFailed = (options: SetUpOptions, step: string, detail: string, output: string): MachineError =>
+  new MachineError({
+    machine: options.access.name,
+    reason: { _tag: "SetupFailed", step, detail },
+    evidence: [
+      ...evidenceOf("output", output),
+      ...evidenceOf("console", options.access.console.tail(20).join("\n"))
+    ]
+  })
+
+/** Runs a script of ours in the guest; any failure of it is a failure of the set-up. */
+const run = Effect.fnUntraced(function* (options: SetUpOptions, step: string, code: string) {
+  const result = yield* inIncarnation(options.access, options.incarnation, (channel) =>
+    channel.exec({ command: code, timeoutMs: 300_000 })
+  )
+  const stdout = new TextDecoder().decode(result.stdout)
+  if (result.exitCode === 0) return stdout
+  const stderr = new TextDecoder().decode(result.stderr)
+  const detail = result.timedOut ? "it did not end within 300 s" : `exit code ${result.exitCode}`
+  return yield* setupFailed(options, step, detail, stdout + stderr)
+})
+
+const growDisk = Effect.fnUntraced(function* (options: SetUpOptions) {
+  yield* run(options, "growing the root file system", growRoot)
+  const text = yield* run(options, "reading the root file system's size", rootSize)
+  const bytes = Number(text.trim())
+  const least = options.plan.disk.bytes * 0.93 - OVERHEAD_BYTES
+  if (Number.isFinite(bytes) && bytes >= least) return
+  return yield* setupFailed(
+    options,
+    "growing the root file system",
+    `the disk has ${options.plan.disk.bytes} bytes, the root file system ${text.trim()}`,
+    ""
+  )
+})
+
+const mountShare = (options: SetUpOptions, share: SharePlan) => {
+  const target = shellQuote(share.target)
+  const access = share.readOnly ? "ro," : ""
+  // 256 KiB messages: the kernel's default of 8 KiB costs a round trip each.
+  return run(
+    options,
+    `mounting the share ${share.source} on ${share.target}`,
+    `mkdir -p -- ${target}\nmount -t 9p -o ${access}trans=virtio,version=9p2000.L,msize=262144 ${shellQuote(share.mountTag)} ${target}`
+  )
+}
+
+const putFile =
+  (file: FilePlan) =>
+  (channel: GuestChannel): Effect.Effect<void, GuestError> =>
+    "text" in file.content
+      ? channel.writeFile({
+          path: file.path,
+          content: new TextEncoder().encode(file.content.text),
+          mode: file.mode ?? 0o644
+        })
+      : putFromHost({ channel, source: file.content.source, target: file.path, mode: file.mode })
+
+const putFiles = (options: SetUpOptions) =>
+  Effect.forEach(
+    options.plan.files,
+    (file) =>
+      inIncarnation(options.access, options.incarnation, putFile(file)).pipe(
+        Effect.mapError((error) =>
+          error.reason._tag === "ChannelFailed" && error.reason.cause._tag === "GuestRefused"
+            ? setupFailed(options, `putting the file ${path.posix.normalize(file.path)}`, error.message, "")
+            : error
+        )
+      ),
+    { discard: true }
+  )
+
+/** Brings a guest whose agent answers to the state in which the script may have it. */
+export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: SetUpOptions) {
+  const { plan, firstBoot } = options
+  const systemd = plan.image.facts.init === "systemd"
+  if (firstBoot && systemd && !plan.disk.image.installedAgent) {
+    yield* run(options, "settling the guest", settle({ slowUnits: plan.image.facts.slowUnits }))
+  }
+  if (plan.selinux !== undefined) {
+    yield* run(options, "setting SELinux's mode", `setenforce ${plan.selinux === "enforcing" ? 1 : 0}`)
+  }
+  yield* options.reached("settled")
+  if (firstBoot && plan.disk.grows) {
+    yield* growDisk(options)
+    yield* options.reached("disk")
+  }
+  if (plan.shares.length > 0) {
+    yield* Effect.forEach(plan.shares, (share) => mountShare(options, share), { discard: true })
+    yield* options.reached("shares")
+  }
+  if (firstBoot) yield* putFiles(options)
+})

@@ -1,0 +1,84 @@
+/**
+ * The Promise form of the machine handle: a table of one-liners over the Effect form, with the same names, arguments and errors.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Command } from "../machine/commands.ts"
+import type { ExecExit, GuestProcess } from "../guest/GuestChannel.ts"
+import type { Machine } from "../machine/Machine.ts"
+import type { SpawnOptions } from "../machine/spawn.ts"
+import type { RunPromise } from "./RunPromise.ts"
+
+/** Methods that give an Effect, as methods that give a Promise. */
+type Promised<T> = {
+  readonly [K in keyof T]: T[K] extends (...args: infer Args) => Effect.Effect<infer A, infer _E> ? (...args: Args) => Promise<A> : T[K]
+}
+
+/** A running command in Promise style; `await using` ends it with the block. */
+export interface RunningCommand extends AsyncDisposable {
+  readonly pid: number
+  /** Decoded chunks as they come; each stream may be read once. */
+  readonly stdout: AsyncIterable<string>
+  readonly stderr: AsyncIterable<string>
+  readonly write: (input: string | Uint8Array) => Promise<void>
+  readonly endStdin: () => Promise<void>
+  /** Sends a signal by its number, such as 15 for SIGTERM. */
+  readonly kill: (signal: number) => Promise<void>
+  readonly exit: () => Promise<ExecExit>
+}
+
+/** The machine handle of TypeScript test scripts. */
+export interface PromiseMachine extends Promised<Omit<Machine, "nested" | "spawn">> {
+  /** Starts a command and gives a handle on it while it runs: its output as it comes, its stdin, signals. */
+  readonly spawn: (command: Command, options?: SpawnOptions) => Promise<RunningCommand>
+  /** Groups what a function does under one title in the report. */
+  readonly nested: <A>(title: string, body: () => Promise<A> | A) => Promise<A>
+}
+
+const runningCommand = (run: RunPromise, process: GuestProcess, end: () => Promise<void>): RunningCommand => ({
+  pid: process.pid,
+  stdout: Stream.toAsyncIterable(Stream.decodeText(process.stdout)),
+  stderr: Stream.toAsyncIterable(Stream.decodeText(process.stderr)),
+  write: (input) => run(process.write(typeof input === "string" ? new TextEncoder().encode(input) : input)),
+  endStdin: () => run(process.endStdin),
+  kill: (signal) => run(process.kill(signal)),
+  exit: () => run(process.exit),
+  [Symbol.asyncDispose]: end
+})
+
+/** The Promise form of a handle. */
+export const promiseMachine = (machine: Machine, run: RunPromise): PromiseMachine => ({
+  name: machine.name,
+  exec: (command, options) => run(machine.exec(command, options)),
+  succeed: (command, options) => run(machine.succeed(command, options)),
+  fail: (command, options) => run(machine.fail(command, options)),
+  waitUntilSucceeds: (command, options) => run(machine.waitUntilSucceeds(command, options)),
+  waitUntilFails: (command, options) => run(machine.waitUntilFails(command, options)),
+  spawn: (command, options) =>
+    run.scoped(machine.spawn(command, options)).then(({ value, close }) => runningCommand(run, value, close)),
+  waitForUnit: (unit, options) => run(machine.waitForUnit(unit, options)),
+  systemctl: (query, options) => run(machine.systemctl(query, options)),
+  getUnitInfo: (unit, options) => run(machine.getUnitInfo(unit, options)),
+  getUnitProperty: (unit, property, options) => run(machine.getUnitProperty(unit, property, options)),
+  requireUnitState: (unit, state, options) => run(machine.requireUnitState(unit, state, options)),
+  startJob: (unit, options) => run(machine.startJob(unit, options)),
+  stopJob: (unit, options) => run(machine.stopJob(unit, options)),
+  waitForFile: (path, options) => run(machine.waitForFile(path, options)),
+  waitForOpenPort: (port, options) => run(machine.waitForOpenPort(port, options)),
+  waitForClosedPort: (port, options) => run(machine.waitForClosedPort(port, options)),
+  waitForOpenUnixSocket: (path, options) => run(machine.waitForOpenUnixSocket(path, options)),
+  waitForConsoleText: (pattern, options) => run(machine.waitForConsoleText(pattern, options)),
+  getConsoleLog: () => run(machine.getConsoleLog()),
+  copyFromHost: (source, target) => run(machine.copyFromHost(source, target)),
+  copyToHost: (source, target) => run(machine.copyToHost(source, target)),
+  start: () => run(machine.start()),
+  shutdown: (options) => run(machine.shutdown(options)),
+  reboot: () => run(machine.reboot()),
+  crash: () => run(machine.crash()),
+  waitForShutdown: (options) => run(machine.waitForShutdown(options)),
+  isUp: () => run(machine.isUp()),
+  forwardPort: (guestPort, options) => run(machine.forwardPort(guestPort, options)),
+  sleep: (time) => run(machine.sleep(time)),
+  log: (text) => run(machine.log(text)),
+  nested: (title, body) => run(machine.nested(title, run.call(body)))
+})

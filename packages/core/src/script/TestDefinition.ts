@@ -1,0 +1,77 @@
+/**
+ * What a test script exports: data that says which machines it wants and what to do with them. `defineTest` and `testScript` make it; the
+ * script host reads it.
+ *
+ * It is recognised by a property rather than by a class, so that a script may import another copy of this package than the driver is.
+ */
+import type * as Effect from "effect/Effect"
+import type { Machine } from "../machine/Machine.ts"
+import type { PromiseMachine } from "../promise/PromiseMachine.ts"
+import type { MachineSpecInput } from "../spec/MachineSpec.ts"
+import type { TestSpecInput } from "../spec/TestSpec.ts"
+
+/** Names in the script's argument that are not machines; a machine can't have one of them. */
+export const reservedNames = ["machines", "subtest", "log", "startAll"] as const
+export type ReservedName = (typeof reservedNames)[number]
+
+export interface PromiseHelpers<Names extends string> {
+  /** All machines, for loops and for names that only the run knows. */
+  readonly machines: Readonly<Record<Names, PromiseMachine>>
+  /** A named part of the test: a group in the report, a case in JUnit. */
+  readonly subtest: <A>(name: string, body: () => Promise<A> | A) => Promise<A>
+  /** Writes a line to the report. */
+  readonly log: (text: string) => void
+  /** Starts all machines and waits until they are ready. */
+  readonly startAll: () => Promise<void>
+}
+
+export interface EffectHelpers<Names extends string> {
+  readonly machines: Readonly<Record<Names, Machine>>
+  readonly subtest: <A, E, R>(name: string, body: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, never>>
+  readonly log: (text: string) => Effect.Effect<void>
+  readonly startAll: () => Effect.Effect<void, unknown>
+}
+
+/** What a script in Promise style gets: its machines by name, and the helpers. */
+export type ScriptContext<Names extends string> = Readonly<Record<Exclude<Names, ReservedName>, PromiseMachine>> &
+  PromiseHelpers<Names>
+
+/** What a script in Effect style gets. */
+export type EffectScriptContext<Names extends string> = Readonly<Record<Exclude<Names, ReservedName>, Machine>> &
+  EffectHelpers<Names>
+
+/**
+ * A script as the host calls it. It is a method on purpose: TypeScript compares a method's parameters both ways, so that a script typed with
+ * its own machines' names fits, and the host, which knows names only at run time, gives it exactly those.
+ */
+export interface PromiseBody {
+  readonly style: "promise"
+  script(context: PromiseHelpers<string>): Promise<unknown> | unknown
+}
+
+export interface EffectBody {
+  readonly style: "effect"
+  script(context: EffectHelpers<string>): Effect.Effect<unknown, unknown>
+}
+
+export type TestBody = PromiseBody | EffectBody
+
+/** Everything of a spec but its script, as a test script writes it. */
+export interface TestOptions<Machines extends Readonly<Record<string, MachineSpecInput>>>
+  extends Omit<TestSpecInput, "machines" | "script"> {
+  readonly machines: Machines
+}
+
+/** The key that marks a definition. */
+export const definitionKey = "~nix-vm-test/TestDefinition"
+
+export interface TestDefinition {
+  readonly [definitionKey]: 1
+  /** Absent when the spec comes from elsewhere. */
+  readonly spec?: TestSpecInput | undefined
+  readonly body: TestBody
+}
+
+/** Whether a script's export is a test. */
+export const isTestDefinition = (value: unknown): value is TestDefinition =>
+  typeof value === "object" && value !== null && definitionKey in value

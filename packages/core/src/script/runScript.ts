@@ -1,0 +1,74 @@
+/** Runs a test's script against the machines of a run; every way in which a script can end is an outcome here. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { EventBusShape } from "../events/EventBus.ts"
+import type { Machine } from "../machine/Machine.ts"
+import { MachineError } from "../machine/MachineError.ts"
+import type { StepsShape } from "../machine/Steps.ts"
+import { CurrentStep } from "../machine/Steps.ts"
+import { TestFailure } from "../machine/TestFailure.ts"
+import type { PromiseMachine } from "../promise/PromiseMachine.ts"
+import { promiseMachine } from "../promise/PromiseMachine.ts"
+import { makeRunPromise } from "../promise/RunPromise.ts"
+import { guardScript } from "./guardScript.ts"
+import { scriptThrew } from "./scriptThrew.ts"
+import type { EffectBody, PromiseBody, TestBody } from "./TestDefinition.ts"
+
+export interface RunScriptOptions {
+  readonly body: TestBody
+  readonly machines: Readonly<Record<string, Machine>>
+  readonly bus: EventBusShape
+  readonly steps: StepsShape
+}
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Readonly<Record<string, B>> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]))
+
+/** Errors of the handle pass as they are, whichever copy of this package made them; all else is the script's own. */
+const asFailure = (error: unknown): TestFailure | MachineError =>
+  error instanceof TestFailure || error instanceof MachineError ? error : scriptThrew(error)
+
+const startAll = (machines: Readonly<Record<string, Machine>>) =>
+  Effect.forEach(Object.values(machines), (machine) => machine.start(), { concurrency: "unbounded", discard: true })
+
+const say = (bus: EventBusShape, text: string): void => bus.publishUnsafe({ _tag: "Log", level: "info", text })
+
+const runEffectScript = (options: RunScriptOptions, body: EffectBody) =>
+  Effect.suspend(() =>
+    body.script({
+      ...options.machines,
+      machines: options.machines,
+      subtest: (title, part) => options.steps.step({ kind: "subtest", title }, () => part),
+      log: (text) =>
+        Effect.flatMap(CurrentStep, (step) =>
+          options.bus.publish({ _tag: "Log", level: "info", text, ...(step === undefined ? {} : { step }) })
+        ),
+      startAll: () => startAll(options.machines)
+    })
+  )
+
+const runPromiseScript = Effect.fnUntraced(function* (options: RunScriptOptions, body: PromiseBody) {
+  const run = yield* makeRunPromise
+  const machines: Readonly<Record<string, PromiseMachine>> = mapValues(options.machines, (machine) => promiseMachine(machine, run))
+  yield* run.call(() =>
+    body.script({
+      ...machines,
+      machines,
+      subtest: (title, part) => run(options.steps.step({ kind: "subtest", title }, () => run.call(part))),
+      log: (text) => say(options.bus, text),
+      startAll: () => run(startAll(options.machines))
+    })
+  )
+})
+
+/** Runs the script to its end; an exception, a rejection and a call of `process.exit` are failures of the test. */
+export const runScript = (options: RunScriptOptions): Effect.Effect<void, TestFailure | MachineError, Scope.Scope> => {
+  const { body } = options
+  const script: Effect.Effect<unknown, unknown, Scope.Scope> =
+    body.style === "effect" ? runEffectScript(options, body) : runPromiseScript(options, body)
+  return guardScript(script).pipe(
+    Effect.catch((error) => Effect.fail(asFailure(error))),
+    Effect.catchDefect((defect) => Effect.fail(asFailure(defect))),
+    Effect.asVoid
+  )
+}
