@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "fast",
-          include: ["packages/*/test/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts", "**/node_modules/**"],
           testTimeout: 30_000,
           sequence: { groupOrder: 0 }

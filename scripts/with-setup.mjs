@@ -7,11 +7,11 @@
  */
 import { spawn } from "node:child_process"
 import { constants } from "node:os"
-import { delimiter, dirname } from "node:path"
+import { delimiter, dirname, join } from "node:path"
 import { withLock } from "./setup/lock.mjs"
 import { findNode, installNode } from "./setup/node.mjs"
 import { installNpm, npmDue } from "./setup/npm.mjs"
-import { searchPath } from "./setup/paths.mjs"
+import { cache, searchPath } from "./setup/paths.mjs"
 import { buildProduct, productDue, productsOf } from "./setup/products.mjs"
 import { SetupError, say, signals } from "./setup/step.mjs"
 import { installPackages, missingPackages, toolsOf } from "./setup/system.mjs"
@@ -58,7 +58,7 @@ const [task = "", ...args] = process.argv.slice(2)
 try {
   const command = tasks[task]
   if (command === undefined) throw new SetupError(`usage: node scripts/with-setup.mjs ${Object.keys(tasks).join("|")} [arguments…]`, 64)
-  if (!(await isReady(task))) await withLock(() => setUp(task))
+  if (!(await isReady(task))) await withLock(join(cache, "setup.lock"), () => setUp(task))
   const node = await findNode()
   const nodeArguments = command(args)
   if (node !== undefined && nodeArguments !== undefined) process.exitCode = await runTask(node, nodeArguments)
