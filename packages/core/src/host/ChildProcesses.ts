@@ -71,7 +71,7 @@ export interface RunOptions extends Omit<SpawnOptions, "onStdout"> {
 }
 
 export interface ChildProcessesShape {
-  /** Starts a program that is killed (SIGKILL) and reaped when the Scope closes. */
+  /** Starts a program that is killed (SIGKILL), with what it started in its process group, and reaped when the Scope closes. */
   readonly spawn: (options: SpawnOptions) => Effect.Effect<ChildProcess, SpawnError, Scope.Scope>
   /** Runs a program to its end, or to the time-out. A non-zero exit is a result, not an error. */
   readonly run: (options: RunOptions) => Effect.Effect<ProcessOutput, SpawnError>
@@ -126,8 +126,13 @@ const launch = (options: SpawnOptions) =>
     stdio: [options.stdin === undefined ? "ignore" : "pipe", options.onStdout === undefined ? "ignore" : "pipe", "pipe"]
   })
 
+interface Started {
+  readonly child: ChildProcess
+  readonly killGroup: Effect.Effect<void>
+}
+
 const start = (options: SpawnOptions) =>
-  Effect.callback<ChildProcess, SpawnError>((resume) => {
+  Effect.callback<Started, SpawnError>((resume) => {
     const launched = Result.try({ try: () => launch(options), catch: codeOf })
     if (Result.isFailure(launched)) {
       resume(Effect.fail(new SpawnError({ command: options.command, code: launched.failure })))
@@ -150,19 +155,25 @@ const start = (options: SpawnOptions) =>
         finish()
       })
     })
+    // Node knows whether the pid is still its child's, so that a pid taken over by a stranger is never hit.
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null
     resume(
       Effect.succeed({
-        pid,
-        exited: Deferred.await(ended),
-        stderrTail: Effect.sync(() => stderr.toString()),
-        // Node knows whether the pid is still its child's, so a pid taken over by a stranger is never hit.
-        signal: (signal) => Effect.sync(() => void child.kill(signal))
+        child: {
+          pid,
+          exited: Deferred.await(ended),
+          stderrTail: Effect.sync(() => stderr.toString()),
+          signal: (signal) => Effect.sync(() => void child.kill(signal))
+        },
+        killGroup: Effect.sync(() => void (hasEnded() || process.kill(-pid, "SIGKILL")))
       })
     )
   })
 
 const spawn = (options: SpawnOptions): Effect.Effect<ChildProcess, SpawnError, Scope.Scope> =>
-  Effect.acquireRelease(start(options), (child) => Effect.andThen(child.signal("SIGKILL"), child.exited))
+  Effect.acquireRelease(start(options), ({ child, killGroup }) => Effect.andThen(killGroup, child.exited)).pipe(
+    Effect.map(({ child }) => child)
+  )
 
 const run = Effect.fn("ChildProcesses.run")(function* (options: RunOptions) {
   const chunks: Array<Uint8Array> = []

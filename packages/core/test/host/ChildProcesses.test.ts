@@ -1,0 +1,108 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import { ChildProcesses, stderrTailBytes } from "@nix-vm-test/core/host/ChildProcesses"
+import { nodeChild } from "./nodeChild.ts"
+import { awaitGone, processState } from "./processState.ts"
+
+const shell = (code: string) => ({ command: "sh", args: ["-c", code] })
+
+layer(ChildProcesses.layer, { excludeTestServices: true })("ChildProcesses", (it) => {
+  it.effect("runs a program and keeps both streams apart", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const output = yield* processes.run({ ...shell("cat; echo bad >&2; exit 3"), stdin: "fed", timeoutMs: 20_000 })
+      assert.deepStrictEqual(output, { exit: Option.some({ code: 3, signal: undefined }), stdout: "fed", stderr: "bad\n" })
+    })
+  )
+  it.effect("arguments reach the program as they are, unread by any shell", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const args = ["%s|", "a b", "$HOME;", "'\"\\", "--"]
+      const output = yield* processes.run({ command: "printf", args, timeoutMs: 20_000 })
+      assert.strictEqual(output.stdout, "a b|$HOME;|'\"\\|--|")
+    })
+  )
+  it.effect("a death by signal is a result", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const output = yield* processes.run({ ...shell("kill -ABRT $$"), timeoutMs: 20_000 })
+      assert.deepStrictEqual(output.exit, Option.some({ code: undefined, signal: "SIGABRT" }))
+    })
+  )
+  it.effect("a time-out kills, and what was written so far is kept", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const output = yield* processes.run({ ...shell("echo before >&2; exec sleep 600"), timeoutMs: 500 })
+      assert.isTrue(Option.isNone(output.exit))
+      assert.strictEqual(output.stderr, "before\n")
+    })
+  )
+  it.effect("only the end of a flood on stderr is kept", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const output = yield* processes.run({ ...shell("head -c 1000000 /dev/zero | tr '\\0' x >&2; printf END >&2"), timeoutMs: 20_000 })
+      assert.strictEqual(output.stderr.length, stderrTailBytes)
+      assert.isTrue(output.stderr.endsWith("xEND"))
+    })
+  )
+  it.effect("a descendant that holds stderr does not hide the end", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const child = yield* processes.spawn(shell("sleep 20 & echo $! >&2"))
+      assert.deepStrictEqual(yield* child.exited, { code: 0, signal: undefined })
+      const descendant = Number(yield* child.stderrTail)
+      assert.isDefined(processState(descendant))
+      process.kill(descendant, "SIGKILL")
+    })
+  )
+  it.effect("a program that is not there is told by its exit", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const output = yield* processes.run({ command: "/no/such/program", args: [], timeoutMs: 20_000 })
+      assert.deepStrictEqual(output.exit, Option.some({ code: 127, signal: undefined }))
+      assert.include(output.stderr, "/no/such/program")
+    })
+  )
+  it.effect("the kernel's refusal of the arguments is an error, not a crash", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const error = yield* Effect.flip(processes.run({ command: "true", args: ["x".repeat(4 * 1024 * 1024)], timeoutMs: 20_000 }))
+      assert.strictEqual(error.code, "E2BIG")
+    })
+  )
+  it.effect("a signal to a process that has ended does nothing", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const child = yield* processes.spawn({ command: "true", args: [] })
+      yield* child.exited
+      yield* child.signal("SIGKILL")
+      assert.deepStrictEqual(yield* child.exited, { code: 0, signal: undefined })
+    })
+  )
+  it.effect("closing the Scope kills a process that ignores SIGTERM, and what it started, and reaps it", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const scope = yield* Scope.make()
+      const child = yield* Scope.provide(processes.spawn(shell("trap '' TERM; sleep 600 & echo $! >&2; wait")), scope)
+      const descendant = Number(yield* Effect.repeat(child.stderrTail, { until: (text) => text.endsWith("\n"), schedule: Schedule.spaced("5 millis") }))
+      assert.isDefined(processState(child.pid))
+      assert.isDefined(processState(descendant))
+      yield* Scope.close(scope, Exit.void)
+      assert.isUndefined(processState(child.pid))
+      yield* awaitGone(descendant)
+    })
+  )
+  it.effect("a driver that is killed takes its processes along", () =>
+    Effect.gen(function* () {
+      const driver = yield* nodeChild({ script: new URL("./children/spawnSleep.ts", import.meta.url) })
+      const pid = Number(driver.line)
+      assert.isDefined(processState(pid))
+      yield* driver.kill
+      yield* awaitGone(pid)
+    })
+  )
+})
