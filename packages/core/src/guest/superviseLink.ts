@@ -1,0 +1,110 @@
+/**
+ * Keeps one link connected and in session, as long as QEMU lives: connects the socket, says SYNC, and notices an agent that is silent.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import { UnixSockets } from "../host/UnixSocket.ts"
+import { type AgentLink, type LinkChange } from "./AgentLink.ts"
+import { type GuestError, guestError } from "./GuestError.ts"
+import { HostMessage } from "./HostMessage.ts"
+
+export interface LinkTimes {
+  /** How long to go on trying while nobody listens yet. */
+  readonly connectMs: number
+  /** First wait for the answer to a SYNC, doubled for each further one: with a fixed wait, a guest slower than it would never be in time. */
+  readonly helloRetryMs: number
+  /**
+   * How long no HELLO may come before the socket is connected anew, doubled likewise: after a restore with a full ring, an open port was
+   * seen to stay mute until the host's end was closed once.
+   */
+  readonly reconnectMs: number
+  /** Between the signs of life that are asked for while calls run. */
+  readonly pingIntervalMs: number
+  /** How long an agent may say nothing while calls run, before it counts as dead. */
+  readonly silenceMs: number
+  /** How long calls whose session was lost wait to hear why. */
+  readonly helloTimeoutMs: number
+}
+
+/** Caps of the doubled waits. */
+const maxHelloRetryMs = 8000
+const maxReconnectMs = 60_000
+
+interface SuperviseOptions {
+  readonly link: AgentLink
+  readonly changes: Queue.Dequeue<LinkChange>
+  readonly path: string
+  readonly times: LinkTimes
+  /** Completes with the first connection, or fails when there is none. */
+  readonly connected: Deferred.Deferred<void, GuestError>
+}
+
+/** One connection: ends when another one should be tried. `patienceMs` is how long it may go without a hello. */
+const converse = Effect.fnUntraced(function* (options: SuperviseOptions, patienceMs: number) {
+  const { link, changes, path, times } = options
+  const sockets = yield* UnixSockets
+  const connection = yield* sockets.connect({
+    path,
+    retryForMs: times.connectMs,
+    onData: (chunk) => link.receive(chunk),
+    onClose: () => link.close()
+  })
+  link.connected((bytes) => void connection.send(bytes))
+  Deferred.doneUnsafe(options.connected, Effect.void)
+  let retryMs = times.helloRetryMs
+  let wantedSince = performance.now()
+  while (!link.isClosed) {
+    if (link.session !== undefined) {
+      yield* Queue.take(changes)
+      retryMs = times.helloRetryMs
+      wantedSince = performance.now()
+      continue
+    }
+    const patienceLeft = wantedSince + patienceMs - performance.now()
+    if (patienceLeft <= 0) {
+      return
+    }
+    link.sync()
+    const change = yield* Queue.take(changes).pipe(Effect.timeoutOption(Math.min(retryMs, patienceLeft)))
+    retryMs = Math.min(retryMs * 2, Math.max(maxHelloRetryMs, times.helloRetryMs))
+    if (change._tag === "Some" && change.value === "portOpened") {
+      retryMs = times.helloRetryMs
+      wantedSince = performance.now()
+    }
+  }
+})
+
+/** Runs until the port is gone; then every call fails with `ChannelClosed`. */
+export const superviseLink = Effect.fnUntraced(function* (options: SuperviseOptions) {
+  const { link, times } = options
+  let patienceMs = times.reconnectMs
+  while (!link.isClosed) {
+    // Nobody listens: QEMU never came, or ended between two connections.
+    yield* Effect.catch(Effect.scoped(converse(options, patienceMs)), () => Effect.sync(() => link.close()))
+    patienceMs = Math.min(patienceMs * 2, Math.max(maxReconnectMs, times.reconnectMs))
+  }
+  Deferred.doneUnsafe(options.connected, Effect.fail(guestError({ _tag: "ChannelClosed" })))
+})
+
+/** Asks for signs of life while calls run, and gives up on agents that give none. */
+export const watchSilence = Effect.fnUntraced(function* (options: Pick<SuperviseOptions, "link" | "times">) {
+  const { link, times } = options
+  while (!link.isClosed) {
+    yield* Effect.sleep(times.pingIntervalMs)
+    const now = performance.now()
+    const { orphanedSince } = link
+    if (orphanedSince !== undefined && now - orphanedSince >= times.helloTimeoutMs) {
+      link.failOrphans(guestError({ _tag: "AgentSilent", waitedFor: "the agent's hello", afterMs: now - orphanedSince }))
+    }
+    if (link.session === undefined || !link.isAwaited) {
+      continue
+    }
+    const silentMs = now - link.lastHeard
+    if (silentMs >= times.silenceMs) {
+      link.fail(guestError({ _tag: "AgentSilent", waitedFor: "an answer to PING", afterMs: silentMs }))
+    } else if (silentMs >= times.pingIntervalMs) {
+      link.send(HostMessage.ping, 0)
+    }
+  }
+})
