@@ -36,6 +36,13 @@ const textOf = (comment: string): string =>
     .join("\n")
     .trim()
 
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+const within = (outer: Span, start: number): boolean => outer.start <= start && start < outer.end
+
 /** The exported interfaces, type aliases and classes of one file. */
 const declarationsOf = (file: string): ReadonlyArray<Declaration> => {
   const source = readFileSync(join(root, file), "utf8")
@@ -46,12 +53,9 @@ const declarationsOf = (file: string): ReadonlyArray<Declaration> => {
     const comment = comments.findLast(({ end }) => end <= start && source.slice(end, start).trim() === "")
     return comment?.type === "Block" && comment.value.startsWith("*") ? textOf(comment.value) : ""
   }
-  const within = (outer: { readonly start: number; readonly end: number }, start: number): boolean =>
-    outer.start <= start && start < outer.end
-
   const mentions: Array<{ readonly name: string; readonly start: number }> = []
   const membersAt: Array<Member & { readonly start: number }> = []
-  const memberOf = (node: { readonly start: number; readonly end: number; readonly key: { readonly start: number; readonly end: number } }): void => {
+  const memberOf = (node: Span & { readonly key: Span }): void => {
     const name = source.slice(node.key.start, node.key.end)
     const signature = oneLine(source.slice(node.key.start, node.end)).replace(/;$/u, "")
     membersAt.push({ start: node.start, name, signature, doc: docBefore(node.start) })

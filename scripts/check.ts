@@ -32,7 +32,10 @@ const checks: ReadonlyArray<Check> = [
   { name: "docs", commands: [[process.execPath, join(root, "scripts/api-docs.ts"), "--check"]] }
 ]
 
-const run = ([executable = "", ...args]: ReadonlyArray<string>): { readonly passed: boolean; readonly output: string } => {
+const run = ([executable = "", ...args]: ReadonlyArray<string>): {
+  readonly passed: boolean
+  readonly output: string
+} => {
   const { status, stdout, stderr, error } = spawnSync(executable, args, { cwd: root, encoding: "utf8" })
   return { passed: status === 0, output: error === undefined ? stdout + stderr : error.message }
 }
@@ -47,7 +50,9 @@ if (unknown.length > 0) {
 for (const { name, commands } of checks.filter((check) => wanted.length === 0 || wanted.includes(check.name))) {
   const started = performance.now()
   const failed = commands.map(run).filter(({ passed }) => !passed)
-  console.log(`${failed.length === 0 ? "ok    " : "FAILED"} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`)
+  console.log(
+    `${failed.length === 0 ? "ok    " : "FAILED"} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`
+  )
   if (failed.length > 0) {
     const outputs = failed.map(({ output }) => output.trimEnd())
     // Projects share sources, and so their findings.

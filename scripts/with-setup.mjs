@@ -57,7 +57,8 @@ const runTask = (node, args) =>
 const [task = "", ...args] = process.argv.slice(2)
 try {
   const command = tasks[task]
-  if (command === undefined) throw new SetupError(`usage: node scripts/with-setup.mjs ${Object.keys(tasks).join("|")} [arguments…]`, 64)
+  if (command === undefined)
+    throw new SetupError(`usage: node scripts/with-setup.mjs ${Object.keys(tasks).join("|")} [arguments…]`, 64)
   if (!(await isReady(task))) await withLock(join(cache, "setup.lock"), () => setUp(task))
   const node = await findNode()
   const nodeArguments = command(args)

@@ -15,7 +15,8 @@ export default defineConfig({
     dir: inPackage("dist"),
     format: "esm",
     minify: true,
-    entryFileNames: ({ isEntry, name }) => (isEntry && name === "nix-vm-test" ? "nix-vm-test.mjs" : "nix-vm-test/[name].mjs"),
+    entryFileNames: ({ isEntry, name }) =>
+      isEntry && name === "nix-vm-test" ? "nix-vm-test.mjs" : "nix-vm-test/[name].mjs",
     chunkFileNames: "nix-vm-test/[name].mjs"
   }
 })

@@ -28,7 +28,9 @@ export const findNode = async () => {
 
 export const installNode = async () => {
   if (!["x64", "arm64"].includes(process.arch)) {
-    throw new SetupError(`Node ${process.version} is too old and there is no pinned one for ${process.arch}: install Node ${oldest} or later`)
+    throw new SetupError(
+      `Node ${process.version} is too old and there is no pinned one for ${process.arch}: install Node ${oldest} or later`
+    )
   }
   // Without a package.json of its own, npm would look for one in the folders above and take the workspace for its project.
   await runStep(`Node ${pinned} (the running one is ${process.version})`, [

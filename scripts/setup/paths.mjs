@@ -8,9 +8,12 @@ export const cache = join(root, ".cache")
 export const bundle = join(root, "packages/driver/dist/nix-vm-test.mjs")
 
 /** An ordinary user's PATH lacks the folders where Debian keeps `sfdisk`, `mke2fs` and their like. */
-export const searchPath = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"].filter(
-  (folder, index, all) => folder !== "" && all.indexOf(folder) === index
-)
+export const searchPath = [
+  ...(process.env.PATH ?? "").split(delimiter),
+  "/usr/local/sbin",
+  "/usr/sbin",
+  "/sbin"
+].filter((folder, index, all) => folder !== "" && all.indexOf(folder) === index)
 
 /** @param {string} tool @returns {string[]} every place where it is found */
 export const findTool = (tool) => searchPath.map((folder) => join(folder, tool)).filter((path) => existsSync(path))

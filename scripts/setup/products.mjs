@@ -38,7 +38,12 @@ export const driver = {
     "packages/distributions/registry",
     ...["agent", "core", "distributions", "report", "driver"].map((name) => `packages/${name}/src`)
   ].map(inRoot),
-  command: (node) => [node, inRoot("node_modules/rolldown/bin/cli.mjs"), "--config", inRoot("packages/driver/rolldown.config.ts")]
+  command: (node) => [
+    node,
+    inRoot("node_modules/rolldown/bin/cli.mjs"),
+    "--config",
+    inRoot("packages/driver/rolldown.config.ts")
+  ]
 }
 
 /** The products of a task, in the order they are built; tasks that are not named need none. @type {Readonly<Record<string, readonly Product[]>>} */
@@ -53,7 +58,8 @@ export const productsOf = {
 const stampOf = (product) => `${product.output}.stamp`
 
 /** @param {Product} product */
-export const productDue = (product) => !existsSync(product.output) || readStamp(stampOf(product)) !== digestOf(product.inputs)
+export const productDue = (product) =>
+  !existsSync(product.output) || readStamp(stampOf(product)) !== digestOf(product.inputs)
 
 /** @param {Product} product @param {string} node @param {NodeJS.ProcessEnv} env */
 export const buildProduct = async (product, node, env) => {

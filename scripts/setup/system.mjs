@@ -50,7 +50,9 @@ export const missingPackages = (tools) => [
 export const installPackages = async (packages) => {
   const install = ["apt-get", "install", "-y", "--no-install-recommends", ...packages]
   if (findTool("apt-get").length === 0) {
-    throw new SetupError(`missing, and there is no apt-get to install it (names of Debian's packages): ${packages.join(" ")}`)
+    throw new SetupError(
+      `missing, and there is no apt-get to install it (names of Debian's packages): ${packages.join(" ")}`
+    )
   }
   const root = process.getuid?.() === 0
   if (!root && (await capture(["sudo", "-n", "true"])).status !== 0) {

@@ -42,7 +42,9 @@ describe("CountsReporter", () => {
 
   it("counts a file that can't be loaded, and a rejection nobody handled", () => {
     const broken = `import "./missing.js"`
-    const rejecting = test(`it("a", async () => { Promise.reject(new Error("lost")); await new Promise(setImmediate) })`)
+    const rejecting = test(
+      `it("a", async () => { Promise.reject(new Error("lost")); await new Promise(setImmediate) })`
+    )
     assert.deepStrictEqual(runTests({ "a.test.js": broken, "b.test.js": rejecting }), {
       status: 1,
       lastLine: "1 passed, 2 failed"

@@ -17,7 +17,10 @@ const underLock = (body: string): ChildProcess => {
     import { appendFileSync, existsSync } from "node:fs"
     import { withLock } from ${JSON.stringify(new URL("../setup/lock.mjs", import.meta.url).href)}
     await withLock("lock", async () => { ${body} })`
-  return spawn(process.execPath, ["--input-type=module", "--eval", code], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] })
+  return spawn(process.execPath, ["--input-type=module", "--eval", code], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "inherit"]
+  })
 }
 
 const ended = async (child: ChildProcess): Promise<unknown> => (await once(child, "exit"))[0]

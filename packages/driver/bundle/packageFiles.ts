@@ -30,7 +30,8 @@ export const packageFiles = ({ packages, directory }: PackageFilesOptions): Plug
           const target = relative(packages, source).split(sep).join("/")
           if (target.startsWith("..")) this.error(`${id}: ${path} is outside of the packages`)
           if (!existsSync(source)) this.error(`${id}: ${path} does not exist`)
-          if (source.endsWith(".ts")) return `new URL(import.meta.ROLLUP_FILE_URL_${this.emitFile({ type: "chunk", id: source })})`
+          if (source.endsWith(".ts"))
+            return `new URL(import.meta.ROLLUP_FILE_URL_${this.emitFile({ type: "chunk", id: source })})`
           copies.set(source, join(directory, target))
           return `new URL("./${target}${path.endsWith("/") ? "/" : ""}", import.meta.url)`
         })

@@ -7,7 +7,13 @@ import * as Exit from "effect/Exit"
 import * as CliError from "effect/cli/CliError"
 import { Concluded } from "./Concluded.ts"
 
-const codes: Readonly<Record<Verdict, number>> = { passed: 0, failed: 1, infrastructure: 2, usage: 64, interrupted: 130 }
+const codes: Readonly<Record<Verdict, number>> = {
+  passed: 0,
+  failed: 1,
+  infrastructure: 2,
+  usage: 64,
+  interrupted: 130
+}
 
 /** Errors whose kind alone says whose fault they are; any other is the surroundings'. */
 const verdictByTag: Readonly<Record<string, Verdict>> = { TestFailure: "failed", SpecError: "usage" }

@@ -14,7 +14,8 @@ export const usagePresenter: CliOutput.Presenter = {
       const messages = event.errors.map((error) => error.message).join("\n")
       return yield* Console.error(`nix-vm-test: ${messages}\nSee: ${event.commandPath.join(" ")} --help`)
     }
-    if (event._tag === "Help" && event.reason === "Implicit") return yield* Console.error(formatter.formatHelpDoc(event.helpDoc))
+    if (event._tag === "Help" && event.reason === "Implicit")
+      return yield* Console.error(formatter.formatHelpDoc(event.helpDoc))
     return yield* CliOutput.defaultPresenter.present(event)
   })
 }

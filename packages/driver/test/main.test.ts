@@ -27,7 +27,10 @@ describe("nix-vm-test", () => {
     const { exitCode, stdout, stderr } = await nixVmTest("doctr")
     assert.strictEqual(exitCode, 64)
     assert.strictEqual(stdout, "")
-    assert.match(stderr, /^nix-vm-test: Unknown subcommand "doctr".*Did you mean this\?\s+doctor\nSee: nix-vm-test --help\n$/su)
+    assert.match(
+      stderr,
+      /^nix-vm-test: Unknown subcommand "doctr".*Did you mean this\?\s+doctor\nSee: nix-vm-test --help\n$/su
+    )
   })
 
   it("names a wrong flag and where to read on", async () => {

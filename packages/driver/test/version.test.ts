@@ -1,7 +1,11 @@
+import { readFileSync } from "node:fs"
 import { assert, it } from "@effect/vitest"
 import { version } from "@nix-vm-test/driver/version"
-import manifest from "@nix-vm-test/driver/package.json" with { type: "json" }
+import * as Schema from "effect/Schema"
+
+const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 
 it("is the version of the package", () => {
+  const manifest = Schema.decodeSync(Manifest)(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
   assert.strictEqual(version, manifest.version)
 })

@@ -1,0 +1,114 @@
+/** A test from a file: a script that defines its own machines, or a spec that names its script. */
+import * as fs from "node:fs/promises"
+import * as path from "node:path"
+import { pathToFileURL } from "node:url"
+import { UsageError } from "@nix-vm-test/core/run/UsageError"
+import { scriptThrew } from "@nix-vm-test/core/script/scriptThrew"
+import type { TestBody, TestDefinition } from "@nix-vm-test/core/script/TestDefinition"
+import { isTestDefinition, reservedNames } from "@nix-vm-test/core/script/TestDefinition"
+import { decodeSpec, decodeSpecText } from "@nix-vm-test/core/spec/decodeSpec"
+import type { TestSpec } from "@nix-vm-test/core/spec/TestSpec"
+import * as Effect from "effect/Effect"
+import { prepareScriptModules } from "./scriptModules.ts"
+
+export interface LoadedTest {
+  readonly spec: TestSpec
+  readonly body: TestBody
+  /** Absolute; what relative paths of the spec start from. */
+  readonly baseDirectory: string
+}
+
+const scriptEndings = [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".tsx"]
+
+const importScript = Effect.fnUntraced(function* (file: string) {
+  const module: unknown = yield* Effect.tryPromise({
+    try: async () => {
+      await prepareScriptModules()
+      return await import(pathToFileURL(file).href)
+    },
+    catch: scriptThrew
+  })
+  const exported = typeof module === "object" && module !== null && "default" in module ? module.default : undefined
+  // A script that tsx compiled to CommonJS has its exports one level deeper.
+  const found =
+    typeof exported === "object" && exported !== null && "default" in exported && !isTestDefinition(exported)
+      ? exported.default
+      : exported
+  if (isTestDefinition(found)) return found
+  return yield* new UsageError({
+    text: `${file} defines no test`,
+    hint: "its default export must be that of defineTest({ … }) or testScript(…) from @nix-vm-test/core"
+  })
+})
+
+const checkNames = (spec: TestSpec): Effect.Effect<void, UsageError> => {
+  const taken = Object.keys(spec.machines).filter((name) => reservedNames.some((reserved) => reserved === name))
+  return taken.length === 0
+    ? Effect.void
+    : Effect.fail(
+        new UsageError({
+          text: `no machine can be called ${taken.map((name) => `"${name}"`).join(", ")}: scripts have helpers of that name`,
+          hint: "give it another name"
+        })
+      )
+}
+
+const fromDefinition = Effect.fnUntraced(function* (file: string, definition: TestDefinition) {
+  if (definition.spec === undefined) {
+    return yield* new UsageError({
+      text: `${file} has a script but no machines`,
+      hint: "use defineTest({ machines: { … }, script }), or run the spec that names this script"
+    })
+  }
+  const named = {
+    name: path
+      .basename(file)
+      .replace(/\.[^.]+$/u, "")
+      .replaceAll(/[^A-Za-z0-9._+-]/gu, "-"),
+    ...definition.spec
+  }
+  const spec = yield* decodeSpec(named, { origin: file })
+  yield* checkNames(spec)
+  return { spec, body: definition.body, baseDirectory: path.dirname(file) } satisfies LoadedTest
+})
+
+const fromSpec = Effect.fnUntraced(function* (file: string, text: string) {
+  const spec = yield* decodeSpecText(text, { origin: file })
+  const baseDirectory = path.dirname(file)
+  if (spec.script === undefined) {
+    return yield* new UsageError({ text: `${file} names no script`, hint: 'add "script": { "file": "./test.ts" }' })
+  }
+  if ("python" in spec.script || spec.script.file.endsWith(".py")) {
+    return yield* new UsageError({
+      text: `${file}: this version runs no Python scripts`,
+      hint: "write the script in TypeScript: testScript(async ({ … }) => …)"
+    })
+  }
+  const script = path.resolve(baseDirectory, spec.script.file)
+  yield* checkThere(script, `${file}: script`)
+  const definition = yield* importScript(script)
+  yield* checkNames(spec)
+  return { spec, body: definition.body, baseDirectory } satisfies LoadedTest
+})
+
+const checkThere = (file: string, namedBy: string): Effect.Effect<void, UsageError> =>
+  Effect.tryPromise({
+    try: async () => {
+      if (!(await fs.stat(file)).isFile()) throw new Error("no file")
+    },
+    catch: () => new UsageError({ text: `${namedBy}: ${file} is no file that can be read` })
+  })
+
+/** Loads a test; what is wrong with the file itself is the caller's mistake, what its code throws is the test's failure. */
+export const loadTest = Effect.fn("driver.loadTest")(function* (given: string) {
+  const file = path.resolve(given)
+  yield* checkThere(file, "test")
+  const ending = path.extname(file)
+  if (scriptEndings.includes(ending)) return yield* fromDefinition(file, yield* importScript(file))
+  if (ending === ".json") {
+    return yield* fromSpec(file, yield* Effect.promise(() => fs.readFile(file, "utf8")))
+  }
+  return yield* new UsageError({
+    text: `${file}: a test is a script (${scriptEndings.join(", ")}) or a spec (.json)`
+  })
+})
