@@ -9,6 +9,8 @@ const inPackage = (path: string): string => fileURLToPath(new URL(path, import.m
 export default defineConfig({
   input: { "nix-vm-test": inPackage("src/main.ts") },
   platform: "node",
+  // It brings a compiler of its own as a native program, so it stays a package, found from the bundle's place.
+  external: [/^tsx(\/|$)/u],
   tsconfig: false,
   plugins: [packageFiles({ packages: inPackage(".."), directory: inPackage("dist/nix-vm-test") })],
   output: {

@@ -13,13 +13,13 @@ const guestTools = [
   { tool: "qemu-system-x86_64", package: "qemu-system-x86" },
   { tool: "qemu-img", package: "qemu-utils" },
   { tool: "setpriv", package: "util-linux" },
+  { tool: "unshare", package: "util-linux" },
   { tool: "mmdebstrap", package: "mmdebstrap" },
   { tool: "newuidmap", package: "uidmap" },
   { tool: "sfdisk", package: "fdisk" },
   { tool: "mke2fs", package: "e2fsprogs" },
   { tool: "debugfs", package: "e2fsprogs" },
   { tool: "mcopy", package: "mtools" },
-  { tool: "mkfs.vfat", package: "dosfstools" },
   { tool: "zstd", package: "zstd" },
   { tool: "python3", package: "python3" }
 ]
