@@ -7,6 +7,9 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 export const cache = join(root, ".cache")
 export const bundle = join(root, "packages/driver/dist/nix-vm-test.mjs")
 
+/** The host's processor, as QEMU and compilers call it. */
+export const architecture = process.arch === "arm64" ? "aarch64" : "x86_64"
+
 /** An ordinary user's PATH lacks the folders where Debian keeps `sfdisk`, `mke2fs` and their like. */
 export const searchPath = [
   ...(process.env.PATH ?? "").split(delimiter),

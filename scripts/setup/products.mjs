@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { digestOf, readStamp, writeStamp } from "./digest.mjs"
-import { bundle, root } from "./paths.mjs"
+import { architecture, bundle, root } from "./paths.mjs"
 import { runStep } from "./step.mjs"
 
 /** @param {string} path */
@@ -19,9 +19,9 @@ const inRoot = (path) => join(root, path)
 /** @type {Product} */
 export const agent = {
   title: "guest agent",
-  output: inRoot("packages/agent/dist/agent-x86_64"),
-  inputs: ["packages/agent/c", "packages/agent/build.sh"].map(inRoot),
-  command: () => ["bash", inRoot("packages/agent/build.sh")]
+  output: inRoot(`packages/agent/dist/agent-${architecture}`),
+  inputs: ["packages/agent/c", "packages/agent/build.sh", "packages/agent/package.json"].map(inRoot),
+  command: () => ["sh", inRoot("packages/agent/build.sh")]
 }
 
 /** @type {Product} */
@@ -33,7 +33,7 @@ export const driver = {
     "packages/driver/rolldown.config.ts",
     "packages/driver/bundle",
     "packages/driver/package.json",
-    "packages/agent/dist/agent-x86_64",
+    `packages/agent/dist/agent-${architecture}`,
     "packages/core/builder",
     "packages/distributions/registry",
     ...["agent", "core", "distributions", "report", "driver"].map((name) => `packages/${name}/src`)

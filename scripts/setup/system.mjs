@@ -3,35 +3,41 @@
  *
  * The table is Debian's. On another system the same tools are looked for, and what is missing is named.
  */
-import { findTool } from "./paths.mjs"
+import { architecture, findTool } from "./paths.mjs"
 import { SetupError, capture, runStep } from "./step.mjs"
 
-/** @typedef {{ readonly tool: string, readonly package: string }} SystemTool */
+/** @typedef {{ readonly tool: string, readonly packages: readonly string[] }} SystemTool */
 
 /** @type {readonly SystemTool[]} */
 const guestTools = [
-  { tool: "qemu-system-x86_64", package: "qemu-system-x86" },
-  { tool: "qemu-img", package: "qemu-utils" },
-  { tool: "setpriv", package: "util-linux" },
-  { tool: "unshare", package: "util-linux" },
-  { tool: "mmdebstrap", package: "mmdebstrap" },
-  { tool: "newuidmap", package: "uidmap" },
-  { tool: "sfdisk", package: "fdisk" },
-  { tool: "mke2fs", package: "e2fsprogs" },
-  { tool: "debugfs", package: "e2fsprogs" },
-  { tool: "mcopy", package: "mtools" },
-  { tool: "zstd", package: "zstd" },
-  { tool: "python3", package: "python3" }
+  {
+    tool: `qemu-system-${architecture}`,
+    packages: [architecture === "aarch64" ? "qemu-system-arm" : "qemu-system-x86"]
+  },
+  { tool: "qemu-img", packages: ["qemu-utils"] },
+  { tool: "setpriv", packages: ["util-linux"] },
+  { tool: "unshare", packages: ["util-linux"] },
+  { tool: "mmdebstrap", packages: ["mmdebstrap"] },
+  { tool: "newuidmap", packages: ["uidmap"] },
+  { tool: "sfdisk", packages: ["fdisk"] },
+  { tool: "mke2fs", packages: ["e2fsprogs"] },
+  { tool: "debugfs", packages: ["e2fsprogs"] },
+  { tool: "mcopy", packages: ["mtools"] },
+  { tool: "zstd", packages: ["zstd"] },
+  { tool: "python3", packages: ["python3"] }
 ]
 
 /** @type {readonly SystemTool[]} */
 const agentTools = [
-  { tool: "musl-gcc", package: "musl-tools" },
-  { tool: "gcc", package: "gcc" }
+  { tool: "musl-gcc", packages: ["musl-tools"] },
+  { tool: "gcc", packages: ["gcc"] }
 ]
 
 /** @type {readonly SystemTool[]} */
-const testTools = [{ tool: "clang", package: "clang" }]
+const testTools = [
+  // Its sanitizers are a package of their own.
+  { tool: "clang", packages: ["clang", "libclang-rt-dev"] }
+]
 
 /** What a task needs of the system; tasks that are not named need nothing. @type {Readonly<Record<string, readonly SystemTool[]>>} */
 export const toolsOf = {
@@ -43,7 +49,7 @@ export const toolsOf = {
 
 /** @param {readonly SystemTool[]} tools */
 export const missingPackages = (tools) => [
-  ...new Set(tools.filter(({ tool }) => findTool(tool).length === 0).map((missing) => missing.package))
+  ...new Set(tools.filter(({ tool }) => findTool(tool).length === 0).flatMap((missing) => missing.packages))
 ]
 
 /** @param {readonly string[]} packages */
