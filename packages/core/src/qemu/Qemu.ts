@@ -1,5 +1,6 @@
 /** The QEMU of this machine: where it is, what it can do, and a key that changes when it does. */
 import { createHash } from "node:crypto"
+import { dirname } from "node:path"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -85,9 +86,9 @@ export const findQemu = Effect.fn("Qemu.find")(function* (
   })
 })
 
-/** Finds `qemu-img`: beside the QEMU binary, else on `PATH`. */
-export const findImageTool = (binary: string): Effect.Effect<string, QemuError, FileSystem.FileSystem> =>
-  findProgram({ program: "qemu-img", first: [binary.slice(0, binary.lastIndexOf("/"))], hint: "apt install qemu-utils" })
+/** Finds `qemu-img`: beside the QEMU binary where one is given, else on `PATH`. */
+export const findImageTool = (binary?: string): Effect.Effect<string, QemuError, FileSystem.FileSystem> =>
+  findProgram({ program: "qemu-img", first: binary === undefined ? [] : [dirname(binary)], hint: "apt install qemu-utils" })
 
 const digest = (parts: ReadonlyArray<string>): string => createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16)
 

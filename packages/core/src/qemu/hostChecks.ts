@@ -158,7 +158,7 @@ const checkUserNamespaces = Effect.gen(function* (): Effect.fn.Return<Finding, n
     : missing("the kernel refuses them", "sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0")
 })
 
-const checkImageTool = Effect.fnUntraced(function* (binary: string) {
+const checkImageTool = Effect.fnUntraced(function* (binary?: string) {
   const found = yield* Effect.result(findImageTool(binary))
   return Result.match(found, {
     onSuccess: (path): Finding => ({ id: "imageTool", status: "ok", title: "qemu-img", detail: path }),
@@ -182,7 +182,7 @@ export const checkHost = Effect.fn("hostChecks.checkHost")(function* (
   return [
     qemuFinding(qemu),
     ...(Result.isSuccess(qemu) && verdict !== undefined ? [qemuVersionFinding(qemu.success, verdict), kvmFinding(verdict)] : []),
-    yield* checkImageTool(Result.isSuccess(qemu) ? qemu.success.binary : ""),
+    yield* checkImageTool(Result.isSuccess(qemu) ? qemu.success.binary : undefined),
     yield* checkProcessGuard,
     yield* checkUserNamespaces,
     memoryFinding(availableMemory(meminfo)),
