@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve, sep } from "node:path"
 import type { Plugin } from "rolldown"
 
 const reference = /new URL\(\s*"(\.{1,2}\/[^"]+)",\s*import\.meta\.url\s*\)/gu
+const computedReference = /new URL\(\s*[^"\s][^)]*import\.meta\.url/u
 
 export interface PackageFilesOptions {
   /** The folder that holds the packages. */
@@ -25,6 +26,7 @@ export const packageFiles = ({ packages, directory }: PackageFilesOptions): Plug
     transform: {
       filter: { id: /\/packages\/[^/]+\/src\//u, code: "import.meta.url" },
       handler(code, id) {
+        if (computedReference.test(code)) this.warn(`${id}: a URL relative to import.meta.url must be one string`)
         return code.replaceAll(reference, (_, path: string) => {
           const source = resolve(dirname(id), path)
           const target = relative(packages, source).split(sep).join("/")

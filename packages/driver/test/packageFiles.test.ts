@@ -57,12 +57,16 @@ describe("packageFiles", () => {
     assert.strictEqual(await exported("double"), 84)
   })
 
-  it("refuses a path that is not there", async () => {
-    write("packages/tool/src/main.ts", `export const file = new URL("../missing.txt", import.meta.url)`)
+  it.each([
+    [`new URL("../missing.txt", import.meta.url)`, "../missing.txt does not exist"],
+    [`new URL("../../../outside.txt", import.meta.url)`, "../../../outside.txt is outside of the packages"],
+    ["new URL(`../${name}`, import.meta.url)", "must be one string"]
+  ])("refuses %s", async (expression, complaint) => {
+    write("packages/tool/src/main.ts", `const name = "data"; export const file = ${expression}`)
     const failure = await bundle().then(
       () => "",
       (error: unknown) => String(error)
     )
-    assert.include(failure, "../missing.txt does not exist")
+    assert.include(failure, complaint)
   })
 })
