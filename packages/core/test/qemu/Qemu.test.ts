@@ -8,7 +8,6 @@ import { ChildProcesses } from "@nix-vm-test/core/host/ChildProcesses"
 import { inspectQemu, Qemu } from "@nix-vm-test/core/qemu/Qemu"
 import { answering, installFake } from "./fakeQemu.ts"
 
-// The search path must keep what the fakes themselves are made of.
 const environment = (env: Record<string, string>) =>
   Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnvRecord(env))
 
