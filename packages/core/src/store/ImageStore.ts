@@ -1,0 +1,126 @@
+/**
+ * Turns an image, which is a value, into verified files on this machine.
+ *
+ * Disks are kept by their digest, read-only: `images/ALGORITHM-HEX.qcow2`. What is in the cache already is used without a look at the
+ * network.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type { StoredImage } from "../plan/StoredImage.ts"
+import type { Image, ImageSource } from "../spec/Image.ts"
+import type { AgentUnit } from "./builder/ImageBuilder.ts"
+import { CacheDirectory } from "./CacheDirectory.ts"
+import { ImageError } from "./ImageError.ts"
+import { obtainFile } from "./source/fileSource.ts"
+import { lookUpPackages, obtainPackages } from "./source/packagesSource.ts"
+import { obtainPinned, pinnedKey } from "./source/pinnedSource.ts"
+import { type ImageReport, lookUpKey, notice, progress, type SourceRequest, type SourceServices } from "./source/SourceRequest.ts"
+
+export interface ImageStoreOptions {
+  /** The `qemu-img` program. */
+  readonly imageTool: string
+  /** Goes into images that are built here. */
+  readonly agentUnit: AgentUnit
+}
+
+export interface ImageStoreShape {
+  /**
+   * Gives an image's files: from the cache, else from the first of its sources that can be had, with a notice when that is not the
+   * first. Wrong bytes are an error, never a reason to try another source. `onReport` is called in order and must not throw.
+   */
+  readonly materialize: (image: Image, onReport?: (report: ImageReport) => void) => Effect.Effect<StoredImage, ImageError>
+}
+
+/** As notices name it. */
+const nameOf = (source: ImageSource): string => {
+  switch (source._tag) {
+    case "Pinned":
+      return "download"
+    case "Packages":
+      return `build of ${source.recipe} from packages`
+    case "File":
+      return source.path
+  }
+}
+
+const lookUp = (request: SourceRequest, source: ImageSource) => {
+  switch (source._tag) {
+    case "Pinned":
+      return lookUpKey(request, pinnedKey(source))
+    case "Packages":
+      return lookUpPackages(request, source)
+    case "File":
+      return Effect.succeedNone
+  }
+}
+
+const obtain = (request: SourceRequest, source: ImageSource) => {
+  switch (source._tag) {
+    case "Pinned":
+      return obtainPinned(request, source)
+    case "Packages":
+      return obtainPackages(request, source)
+    case "File":
+      return obtainFile(request, source)
+  }
+}
+
+/** The source is out of reach, so another one may do. All other errors want somebody's attention. */
+const isOutOfReach = (error: ImageError): boolean =>
+  ["DownloadFailed", "BuildFailed", "BuildToolsMissing", "NoDebianMirror", "UnknownRecipe", "FileMissing"].includes(error.reason._tag)
+
+const fromSources = Effect.fnUntraced(function* (
+  request: SourceRequest
+): Effect.fn.Return<StoredImage, ImageError, SourceServices> {
+  const { image } = request
+  const failures: Array<{ readonly source: string; readonly error: ImageError }> = []
+  for (const source of image.sources) {
+    const last = failures.at(-1)
+    if (last !== undefined) {
+      notice(request, `${image.id}: ${last.error.message}\nFalling back to the ${nameOf(source)}.`)
+    }
+    const result = yield* Effect.result(obtain(request, source))
+    if (Result.isSuccess(result)) return result.success
+    if (!isOutOfReach(result.failure)) return yield* result.failure
+    failures.push({ source: nameOf(source), error: result.failure })
+  }
+  const [only, ...others] = failures
+  if (only !== undefined && others.length === 0) return yield* only.error
+  return yield* new ImageError({
+    reason: {
+      _tag: "NoSourceLeft",
+      image: image.id,
+      failures: failures.map(({ source, error }) => ({ source, why: error.message }))
+    }
+  })
+})
+
+const materialize = Effect.fn("ImageStore.materialize")(function* (
+  request: SourceRequest
+): Effect.fn.Return<StoredImage, ImageError, SourceServices> {
+  for (const source of request.image.sources) {
+    const found = yield* Effect.orElseSucceed(lookUp(request, source), Option.none<StoredImage>)
+    if (Option.isSome(found)) return found.value
+  }
+  const stored = yield* fromSources(request)
+  progress(request, "ready", stored.path)
+  return stored
+})
+
+export class ImageStore extends Context.Service<ImageStore, ImageStoreShape>()("@nix-vm-test/core/ImageStore") {
+  static readonly layer = (options: ImageStoreOptions): Layer.Layer<ImageStore, never, CacheDirectory | SourceServices> =>
+    Layer.effect(
+      ImageStore,
+      Effect.gen(function* () {
+        const cache = yield* CacheDirectory
+        const services = yield* Effect.context<SourceServices>()
+        return ImageStore.of({
+          materialize: (image, onReport) =>
+            Effect.provide(materialize({ ...options, image, cache, report: onReport ?? (() => {}) }), services)
+        })
+      })
+    )
+}

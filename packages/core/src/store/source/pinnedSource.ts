@@ -1,0 +1,53 @@
+/** Images that a publisher offers for download, known by their digest. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type { StoredImage } from "../../plan/StoredImage.ts"
+import type { PinnedSource } from "../../spec/Image.ts"
+import { download, type DownloadProgress } from "../Download.ts"
+import type { ImageError } from "../ImageError.ts"
+import { fileSize } from "../ImageRecord.ts"
+import { inspectDisk } from "../Qcow.ts"
+import { lockIn, lookUpKey, progress, remember, type SourceRequest, type SourceServices } from "./SourceRequest.ts"
+
+/** Least time between two reports about one download, milliseconds: a chunk comes every few of them. */
+const reportIntervalMs = 200
+
+/** The image's key in the cache. */
+export const pinnedKey = (source: PinnedSource): string => `${source.digest.algorithm}-${source.digest.hex}`
+
+/** Reports a download every now and then, and its end. */
+const reporter = (request: SourceRequest, source: PinnedSource) => {
+  let last = 0
+  return ({ url, doneBytes, totalBytes }: DownloadProgress): void => {
+    const now = performance.now()
+    const total = totalBytes ?? source.size
+    if (now - last < reportIntervalMs && doneBytes !== total) return
+    last = now
+    progress(request, "download", url, { done: doneBytes, total, unit: "bytes" })
+  }
+}
+
+/** Downloads the disk, unless another process did so while this one waited for it. */
+export const obtainPinned = Effect.fn("ImageStore.pinned")(function* (
+  request: SourceRequest,
+  source: PinnedSource
+): Effect.fn.Return<StoredImage, ImageError, SourceServices | Scope.Scope> {
+  const { cache, image, imageTool } = request
+  const key = pinnedKey(source)
+  yield* lockIn(request, cache.images, key)
+  const there = yield* lookUpKey(request, key)
+  if (Option.isSome(there)) return there.value
+  const fs = yield* FileSystem.FileSystem
+  const disk = `${key}.${image.format}`
+  const path = `${cache.images}/${disk}`
+  // A file of this name was verified before it got it; only its record is missing.
+  if (Option.isNone(yield* fileSize(path))) {
+    yield* download({ urls: source.urls, digest: source.digest, target: path, onProgress: reporter(request, source) })
+  }
+  progress(request, "verify", "looking at the disk")
+  const facts = yield* Effect.tapError(inspectDisk({ imageTool, path }), () => Effect.ignore(fs.remove(path)))
+  const bytes = Option.getOrElse(yield* fileSize(path), () => 0)
+  return yield* remember(request, key, { disk, ...facts, bytes, installedAgent: false })
+}, Effect.scoped)
