@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,12 +39,14 @@ static bool parse_arguments(int count, char **arguments, PortOptions *options) {
   return !options->path != !options->name;
 }
 
-// Children get exactly the descriptors meant for them only if 0, 1 and 2 are taken here.
-static void open_standard_descriptors(void) {
+// Children get exactly the descriptors meant for them: 0, 1 and 2 are taken here, and what the agent itself was given is closed.
+static void tidy_descriptors(void) {
   int fd;
   do fd = open("/dev/null", O_RDWR);
   while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd > STDERR_FILENO) close(fd);
+  // Kernels before 5.9 lack the call.
+  if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0) < 0)
+    for (fd = STDERR_FILENO + 1; fd < 1024; fd++) close(fd);
 }
 
 static int open_signals(void) {
@@ -111,7 +114,7 @@ int main(int count, char **arguments) {
     fputs(usage, stderr);
     return 2;
   }
-  open_standard_descriptors();
+  tidy_descriptors();
   int signals = open_signals();
   if (signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
     fprintf(stderr, "nix-vm-test-agent: can't set up signals: %s\n", strerror(errno));

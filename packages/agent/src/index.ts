@@ -1,1 +1,3 @@
-export {}
+export * from "./AgentBinary.ts"
+export * from "./AgentDisk.ts"
+export * from "./AgentUnit.ts"
