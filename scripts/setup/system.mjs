@@ -62,7 +62,9 @@ export const installPackages = async (packages) => {
   }
   const root = process.getuid?.() === 0
   if (!root && (await capture(["sudo", "-n", "true"])).status !== 0) {
-    throw new SetupError(`system packages are missing; type this, then start again:\n  sudo ${install.join(" ")}`)
+    throw new SetupError(
+      `system packages are missing; type this, then start again:\n  sudo apt-get update && sudo ${install.join(" ")}`
+    )
   }
   const asRoot = root ? ["env"] : ["sudo", "-n", "env"]
   const quiet = [...asRoot, "DEBIAN_FRONTEND=noninteractive"]
