@@ -1,8 +1,8 @@
 /** What is built from the sources before a task can run: the guest agent and the driver's bundle. */
 import { existsSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { digestOf, readStamp, writeStamp } from "./digest.mjs"
-import { architecture, bundle, root } from "./paths.mjs"
+import { architecture, bundle, cache, root } from "./paths.mjs"
 import { runStep } from "./step.mjs"
 
 /** @param {string} path */
@@ -55,7 +55,7 @@ export const productsOf = {
 }
 
 /** @param {Product} product */
-const stampOf = (product) => `${product.output}.stamp`
+const stampOf = (product) => join(cache, "stamps", basename(product.output))
 
 /** @param {Product} product */
 export const productDue = (product) =>
