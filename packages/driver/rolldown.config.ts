@@ -12,6 +12,8 @@ export default defineConfig({
   // It brings a compiler of its own as a native program, so it stays a package, found from the bundle's place.
   external: [/^tsx(\/|$)/u],
   tsconfig: false,
+  // An import that can't be found is only a warning by default, and fails on the user's machine.
+  onLog: (level, log, handle) => handle(level === "warn" ? "error" : level, log),
   plugins: [packageFiles({ packages: inPackage(".."), directory: inPackage("dist/nix-vm-test") })],
   output: {
     dir: inPackage("dist"),

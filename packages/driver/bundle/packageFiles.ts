@@ -26,7 +26,7 @@ export const packageFiles = ({ packages, directory }: PackageFilesOptions): Plug
     transform: {
       filter: { id: /\/packages\/[^/]+\/src\//u, code: "import.meta.url" },
       handler(code, id) {
-        if (computedReference.test(code)) this.warn(`${id}: a URL relative to import.meta.url must be one string`)
+        if (computedReference.test(code)) this.error(`${id}: a URL relative to import.meta.url must be one string`)
         return code.replaceAll(reference, (_, path: string) => {
           const source = resolve(dirname(id), path)
           const target = relative(packages, source).split(sep).join("/")

@@ -12,14 +12,8 @@ import { ChildProcesses } from "../../host/ChildProcesses.ts"
 import { hostRefusal } from "../hostRefusal.ts"
 import { ImageError } from "../ImageError.ts"
 
-/** Beside the sources, beside the compiled files, and as seen from the bundle of the command. */
-const scriptPlaces = ["../../../builder/", "../../core/builder/", "./builder/"]
-
-/** Folder of the builder's scripts. */
-export const scriptDirectory: string = fileURLToPath(
-  scriptPlaces.map((place) => new URL(place, import.meta.url)).find((url) => existsSync(url)) ??
-    new URL("../../../builder/", import.meta.url)
-)
+/** Folder of the builder's scripts: the same way from sources and compiled files, and the command's bundle takes it along. */
+export const scriptDirectory: string = fileURLToPath(new URL("../../../builder/", import.meta.url))
 
 /** The programs that the scripts run, and the packages that bring them. */
 const programs: ReadonlyArray<{ readonly program: string; readonly package: string; readonly unprivilegedOnly?: boolean }> = [
