@@ -1,8 +1,10 @@
 /**
- * Programs that the driver starts: never through a shell, gone with their Scope, and gone with the driver however it ends.
+ * Programs that the driver starts: never through a shell, gone with their Scope, and gone with the driver however it
+ * ends.
  *
- * The one place in core that knows `node:child_process`. Effect's own spawner reports a death by signal as a failure, waits for pipes
- * that a grandchild may hold, and leaves children alive when the driver is killed; QEMU needs all three to be otherwise.
+ * The one place in core that knows `node:child_process`. Effect's own spawner reports a death by signal as a failure,
+ * waits for pipes that a grandchild may hold, and leaves children alive when the driver is killed; QEMU needs all three
+ * to be otherwise.
  */
 import { spawn as nodeSpawn } from "node:child_process"
 import type * as stream from "node:stream"
@@ -11,7 +13,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -22,7 +24,8 @@ export class SpawnError extends Schema.TaggedError<SpawnError>()("SpawnError", {
   code: Schema.String
 }) {
   override get message(): string {
-    const hint = this.code === "ENOENT" && this.command === "setpriv" ? " (it is part of util-linux: apt install util-linux)" : ""
+    const hint =
+      this.code === "ENOENT" && this.command === "setpriv" ? " (it is part of util-linux: apt install util-linux)" : ""
     return `can't start ${this.command}: ${this.code}${hint}`
   }
 }
@@ -35,7 +38,10 @@ export interface ProcessExit {
 }
 
 export interface SpawnOptions {
-  /** A path, or a name to be found on `PATH`. One that can't be executed shows as exit code 126 or 127, with the reason on stderr. */
+  /**
+   * A path, or a name to be found on `PATH`. One that can't be executed shows as exit code 126 or 127, with the reason
+   * on stderr.
+   */
   readonly command: string
   readonly args: ReadonlyArray<string>
   /** Default: the driver's own. */
@@ -71,13 +77,18 @@ export interface RunOptions extends Omit<SpawnOptions, "onStdout"> {
 }
 
 export interface ChildProcessesShape {
-  /** Starts a program that is killed (SIGKILL), with what it started in its process group, and reaped when the Scope closes. */
+  /**
+   * Starts a program that is killed (SIGKILL), with what it started in its process group, and reaped when the Scope
+   * closes.
+   */
   readonly spawn: (options: SpawnOptions) => Effect.Effect<ChildProcess, SpawnError, Scope.Scope>
   /** Runs a program to its end, or to the time-out. A non-zero exit is a result, not an error. */
   readonly run: (options: RunOptions) => Effect.Effect<ProcessOutput, SpawnError>
 }
 
-export class ChildProcesses extends Context.Service<ChildProcesses, ChildProcessesShape>()("@nix-vm-test/core/ChildProcesses") {
+export class ChildProcesses extends Context.Service<ChildProcesses, ChildProcessesShape>()(
+  "@nix-vm-test/core/ChildProcesses"
+) {
   static readonly layer = Layer.sync(ChildProcesses, () => ({ spawn, run }))
 }
 
@@ -85,7 +96,8 @@ export class ChildProcesses extends Context.Service<ChildProcesses, ChildProcess
 export const stderrTailBytes = 64 * 1024
 
 /**
- * How long stderr may stay open after the process's end, milliseconds: a descendant that inherited the pipe must not hide the end.
+ * How long stderr may stay open after the process's end, milliseconds: a descendant that inherited the pipe must not
+ * hide the end.
  */
 const drainLimitMs = 200
 
@@ -114,9 +126,10 @@ const feed = (stdin: stream.Writable, text: string): void => {
 }
 
 /**
- * `setpriv` makes the kernel kill the child when the thread that forked it ends, and then becomes the program itself: same pid, no
- * process between. It must be a direct child, hence no shell. A session of its own keeps a terminal's Ctrl-C from it. Node throws for
- * some refusals of the kernel, such as too long an argument list, and emits `error` for others.
+ * `setpriv` makes the kernel kill the child when the thread that forked it ends, and then becomes the program itself:
+ * same pid, no process between. It must be a direct child, hence no shell. A session of its own keeps a terminal's
+ * Ctrl-C from it. Node throws for some refusals of the kernel, such as too long an argument list, and emits `error` for
+ * others.
  */
 const launch = (options: SpawnOptions) =>
   nodeSpawn("setpriv", ["--pdeathsig", "KILL", "--", options.command, ...options.args], {
@@ -148,7 +161,8 @@ const start = (options: SpawnOptions) =>
     if (options.onStdout !== undefined) child.stdout?.on("data", options.onStdout)
     if (child.stdin !== null && options.stdin !== undefined) feed(child.stdin, options.stdin)
     child.once("exit", (code, signal) => {
-      const finish = () => Deferred.doneUnsafe(ended, Effect.succeed({ code: code ?? undefined, signal: signal ?? undefined }))
+      const finish = () =>
+        Deferred.doneUnsafe(ended, Effect.succeed({ code: code ?? undefined, signal: signal ?? undefined }))
       const limit = setTimeout(finish, drainLimitMs)
       child.once("close", () => {
         clearTimeout(limit)

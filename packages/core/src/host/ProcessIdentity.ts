@@ -1,7 +1,8 @@
 /**
  * Which process made a file, in a form that outlives it: a pid alone may be taken by another process later.
  *
- * Lock files and run directories name their owner by it, so that what a crashed driver left can be told from what a live one uses.
+ * Lock files and run directories name their owner by it, so that what a crashed driver left can be told from what a
+ * live one uses.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -14,7 +15,9 @@ export const ProcessIdentity = Schema.Struct({
   startTime: Schema.String,
   /** `/proc/sys/kernel/random/boot_id`. */
   bootId: Schema.String,
-  /** Identity of the pid namespace, such as `pid:[4026531836]`: containers may share a directory without sharing pids. */
+  /**
+   * Identity of the pid namespace, such as `pid:[4026531836]`: containers may share a directory without sharing pids.
+   */
   pidNamespace: Schema.String
 })
 export type ProcessIdentity = typeof ProcessIdentity.Type
@@ -35,9 +38,14 @@ export const hostBootId: Effect.Effect<string, never, FileSystem.FileSystem> = F
 /** State letter and start time out of `/proc/PID/stat`; undefined for text of another form. */
 export const parseProcessStat = (text: string): { readonly state: string; readonly startTime: string } | undefined => {
   // The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
-  const fields = text.slice(text.lastIndexOf(")") + 1).trim().split(" ")
+  const fields = text
+    .slice(text.lastIndexOf(")") + 1)
+    .trim()
+    .split(" ")
   const [state, startTime] = [fields[0], fields[19]]
-  return text.includes(")") && state !== undefined && state !== "" && startTime !== undefined ? { state, startTime } : undefined
+  return text.includes(")") && state !== undefined && state !== "" && startTime !== undefined
+    ? { state, startTime }
+    : undefined
 }
 
 const statOf = (pid: number) =>

@@ -20,8 +20,8 @@ export const ownerFileName = "owner.json"
 export const OwnerFile = Schema.fromJsonString(ProcessIdentity.ProcessIdentity)
 
 /**
- * Bytes that the directory's path may have, so that sockets in it stay below the kernel's limit of 108 bytes for a Unix socket's path
- * (`sun_path`, its closing zero included) with 40 left for a machine's name and a socket's.
+ * Bytes that the directory's path may have, so that sockets in it stay below the kernel's limit of 108 bytes for a Unix
+ * socket's path (`sun_path`, its closing zero included) with 40 left for a machine's name and a socket's.
  */
 const longestPath = 60
 
@@ -52,11 +52,13 @@ const makeIn = Effect.fnUntraced(function* (root: string) {
 })
 
 /**
- * Makes a run directory under the first root that exists, can be written and is short enough; removed when the Scope closes.
- * Fails with the file system's own error for `/tmp`, the last root.
+ * Makes a run directory under the first root that exists, can be written and is short enough; removed when the Scope
+ * closes. Fails with the file system's own error for `/tmp`, the last root.
  */
 export const makeRunDirectory = Effect.fn("RunDirectory.make")(function* () {
   const roots = (yield* runDirectoryRoots).filter(fits)
-  const make = roots.slice(1).reduce((first, root) => Effect.catch(first, () => makeIn(root)), makeIn(roots[0] ?? "/tmp"))
+  const make = roots
+    .slice(1)
+    .reduce((first, root) => Effect.catch(first, () => makeIn(root)), makeIn(roots[0] ?? "/tmp"))
   return yield* Effect.acquireRelease(make, remove)
 })

@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
 /**
- * Bytes that this user may still write at a path, or at the nearest directory above it that exists; none where that can't be told.
+ * Bytes that this user may still write at a path, or at the nearest directory above it that exists; none where that
+ * can't be told.
  */
 export const freeSpace = (where: string): Effect.Effect<Option.Option<number>> =>
   Effect.tryPromise({

@@ -14,8 +14,8 @@ export interface JsonLinesOptions {
 const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
 /**
- * Returns the function to feed chunks to. Chunks may end anywhere, within a character too. Lines end in LF or CR LF; empty ones are
- * skipped.
+ * Returns the function to feed chunks to. Chunks may end anywhere, within a character too. Lines end in LF or CR LF;
+ * empty ones are skipped.
  */
 export const jsonLines = (options: JsonLinesOptions): ((chunk: Uint8Array) => void) => {
   let parts: Array<Uint8Array> = []

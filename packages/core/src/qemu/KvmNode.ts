@@ -51,7 +51,11 @@ const withoutNode = Effect.fnUntraced(function* (options: KvmNodeOptions) {
   const module = flag === undefined ? undefined : flag === "vmx" ? "kvm_intel" : "kvm_amd"
   return module === undefined
     ? KvmAbsent.make({ reason: "noNode", detail })
-    : KvmAbsent.make({ reason: "noNode", detail, hint: `sudo modprobe ${module} (in a container: start it with --device ${options.node})` })
+    : KvmAbsent.make({
+        reason: "noNode",
+        detail,
+        hint: `sudo modprobe ${module} (in a container: start it with --device ${options.node})`
+      })
 })
 
 const withoutPermission = Effect.fnUntraced(function* (node: string) {
@@ -83,7 +87,9 @@ const explain = (options: KvmNodeOptions) => (error: PlatformError.PlatformError
     case "NotFound":
       return withoutNode(options)
     default:
-      return Effect.succeed(KvmAbsent.make({ reason: "noNode", detail: `${options.node} can't be opened: ${error.reason.message}` }))
+      return Effect.succeed(
+        KvmAbsent.make({ reason: "noNode", detail: `${options.node} can't be opened: ${error.reason.message}` })
+      )
   }
 }
 

@@ -17,7 +17,8 @@ import { hostBootId } from "../host/ProcessIdentity.ts"
 import { firstComplaint } from "./firstComplaint.ts"
 import { hostArchitecture } from "./hostArchitecture.ts"
 import { findKvmNode, KvmAbsent } from "./KvmNode.ts"
-import { debugExitPort, kvmPayload, payloadMiscomputed, payloadPassed } from "./kvmPayload.ts"
+import type { KvmPayload } from "./KvmPayload.ts"
+import { kvmPayloads } from "./kvmPayloads.ts"
 import * as ProbeCache from "./ProbeCache.ts"
 import { Qemu, type QemuBinary } from "./Qemu.ts"
 import { QemuError } from "./QemuError.ts"
@@ -46,7 +47,10 @@ export interface KvmProbeOptions {
   readonly node?: string | undefined
 }
 
-/** Milliseconds that the payload may take on an idle host. It needs under 100 where KVM is sound, and 200 even under TCG. */
+/**
+ * Milliseconds that the payload may take on an idle host. It needs under 100 where KVM is sound, and 200 even under
+ * TCG.
+ */
 const idleDeadlineMs = 2000
 const longestDeadlineMs = 10_000
 
@@ -56,46 +60,67 @@ export const probeDeadlineMs = (host: { readonly loadAverage: number; readonly p
 
 const currentDeadlineMs = FileSystem.FileSystem.use((fs) => fs.readFileString("/proc/loadavg")).pipe(
   Effect.map((text) => Number.parseFloat(text)),
-  Effect.map((loadAverage) => probeDeadlineMs({ loadAverage: Number.isFinite(loadAverage) ? loadAverage : 0, processors: availableParallelism() })),
+  Effect.map((loadAverage) =>
+    probeDeadlineMs({ loadAverage: Number.isFinite(loadAverage) ? loadAverage : 0, processors: availableParallelism() })
+  ),
   Effect.orElseSucceed(() => idleDeadlineMs)
 )
 
 /** What a run of the payload proves. */
-export const judge = (output: ProcessOutput, deadlineMs: number): typeof KvmUsable.Type | typeof KvmBroken.Type => {
+export const judge = (
+  payload: KvmPayload,
+  output: ProcessOutput,
+  deadlineMs: number
+): typeof KvmUsable.Type | typeof KvmBroken.Type => {
   const complaint = firstComplaint(output.stderr)
   const broken = (seen: string) => KvmBroken.make({ seen: complaint === undefined ? seen : `${seen}: ${complaint}` })
   if (Option.isNone(output.exit)) return broken(`the probe did not end within ${(deadlineMs / 1000).toFixed(1)} s`)
-  const { code, signal } = output.exit.value
-  if (code === payloadPassed) return KvmUsable.make({})
-  if (code === payloadMiscomputed) return broken("the probe got a wrong result from cmpxchg16b or SSE2")
-  return broken(signal === undefined ? `the probe ended QEMU with status ${code ?? "unknown"}` : `the probe ended QEMU by ${signal}`)
+  switch (payload.judge(output)) {
+    case "passed":
+      return KvmUsable.make({})
+    case "miscomputed":
+      return broken("the probe's instructions gave wrong results")
+    case "failed": {
+      const { code, signal } = output.exit.value
+      return broken(
+        signal === undefined
+          ? `the probe ended QEMU with status ${code ?? "unknown"}`
+          : `the probe ended QEMU by ${signal}`
+      )
+    }
+  }
 }
 
 export interface RunPayloadOptions {
   readonly binary: string
+  readonly payload: KvmPayload
   readonly accelerator: "kvm" | "tcg"
   /** `-cpu`: what guests get, so that a model which QEMU can't set up is found too. */
   readonly cpu: string
   readonly timeoutMs: number
 }
 
-/** Runs the payload on a bare `pc` machine. */
+/** Runs a payload on a bare machine. */
 export const runPayload = Effect.fn("KvmProbe.runPayload")(function* (options: RunPayloadOptions) {
   const fs = yield* FileSystem.FileSystem
   const processes = yield* ChildProcesses
-  const payload = yield* Effect.orDie(fs.makeTempFileScoped({ prefix: "nvt-kvm-probe-" }))
-  yield* Effect.orDie(fs.writeFile(payload, kvmPayload()))
+  const kernel = yield* Effect.orDie(fs.makeTempFileScoped({ prefix: "nvt-kvm-probe-" }))
+  yield* Effect.orDie(fs.writeFile(kernel, options.payload.kernel))
   return yield* processes
     .run({
       command: options.binary,
       args: [
-        ...["-M", "pc", "-accel", options.accelerator, "-cpu", options.cpu, "-m", "16"],
         ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-        ...["-device", `isa-debug-exit,iobase=${debugExitPort},iosize=4`, "-kernel", payload]
+        ...options.payload.machineArguments,
+        ...["-accel", options.accelerator, "-cpu", options.cpu, "-kernel", kernel]
       ],
       timeoutMs: options.timeoutMs
     })
-    .pipe(Effect.mapError((error) => new QemuError({ reason: { _tag: "SpawnFailed", command: error.command, detail: error.message } })))
+    .pipe(
+      Effect.mapError(
+        (error) => new QemuError({ reason: { _tag: "SpawnFailed", command: error.command, detail: error.message } })
+      )
+    )
 }, Effect.scoped)
 
 /** Names and values of the parameters of all KVM modules, such as `kvm_intel/nested=Y`. */
@@ -115,7 +140,7 @@ const kvmParameters = Effect.gen(function* () {
 
 /** Everything that a remembered verdict depends on; another key makes it void. */
 const verdictKey = Effect.fnUntraced(function* (qemu: QemuBinary) {
-  const hash = createHash("sha256").update(kvmPayload())
+  const hash = createHash("sha256").update(kvmPayloads[qemu.architecture].kernel)
   for (const part of [yield* hostBootId, qemu.buildId, ...(yield* kvmParameters)]) hash.update(`\0${part}`)
   return hash.digest("hex")
 })
@@ -131,7 +156,11 @@ export const makeKvmProbe = Effect.fnUntraced(function* (
   const marked = yield* Ref.make(Option.none<KvmVerdict>())
   const answer = { directory: options.probeDirectory, name: `kvm-${qemu.buildId}`, schema: Remembered }
 
-  const look = Effect.gen(function* (): Effect.fn.Return<KvmVerdict, QemuError, FileSystem.FileSystem | ChildProcesses> {
+  const look = Effect.gen(function* (): Effect.fn.Return<
+    KvmVerdict,
+    QemuError,
+    FileSystem.FileSystem | ChildProcesses
+  > {
     const absent = yield* findKvmNode({
       node: options.node ?? "/dev/kvm",
       guest: qemu.architecture,
@@ -143,8 +172,9 @@ export const makeKvmProbe = Effect.fnUntraced(function* (
     const known = yield* ProbeCache.recall(answer)
     if (Option.isSome(known) && known.value.key === key) return known.value.verdict
     const timeoutMs = yield* currentDeadlineMs
-    const output = yield* runPayload({ binary: qemu.binary, accelerator: "kvm", cpu: "host", timeoutMs })
-    const verdict = judge(output, timeoutMs)
+    const payload = kvmPayloads[qemu.architecture]
+    const output = yield* runPayload({ binary: qemu.binary, payload, accelerator: "kvm", cpu: "host", timeoutMs })
+    const verdict = judge(payload, output, timeoutMs)
     yield* ProbeCache.remember(answer, { key, verdict })
     return verdict
   })
@@ -163,6 +193,11 @@ export const makeKvmProbe = Effect.fnUntraced(function* (
 
 export class KvmProbe extends Context.Service<KvmProbe, KvmProbeShape>()("@nix-vm-test/core/KvmProbe") {
   /** Looks at nothing before the first question. */
-  static readonly layer = (options: KvmProbeOptions): Layer.Layer<KvmProbe, never, Qemu | ChildProcesses | FileSystem.FileSystem> =>
-    Layer.effect(KvmProbe, Effect.flatMap(Qemu, (qemu) => makeKvmProbe(qemu, options)))
+  static readonly layer = (
+    options: KvmProbeOptions
+  ): Layer.Layer<KvmProbe, never, Qemu | ChildProcesses | FileSystem.FileSystem> =>
+    Layer.effect(
+      KvmProbe,
+      Effect.flatMap(Qemu, (qemu) => makeKvmProbe(qemu, options))
+    )
 }

@@ -1,12 +1,12 @@
 /**
  * Remembers on disk what was learnt by running QEMU, since each look costs 50 ms or more.
  *
- * The file's name must hold everything that the answer depends on. A cache that can't be read or written is no error: the answer is
- * found again.
+ * The file's name must hold everything that the answer depends on. A cache that can't be read or written is no error:
+ * the answer is found again.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 export interface CachedAnswer<A> {
@@ -17,7 +17,8 @@ export interface CachedAnswer<A> {
   readonly schema: Schema.Codec<A, unknown>
 }
 
-const pathOf = (answer: { readonly directory: string; readonly name: string }) => `${answer.directory}/${answer.name}.json`
+const pathOf = (answer: { readonly directory: string; readonly name: string }) =>
+  `${answer.directory}/${answer.name}.json`
 
 /** What is remembered; none where nothing is, or something of another form. */
 export const recall = <A>(answer: CachedAnswer<A>): Effect.Effect<Option.Option<A>, never, FileSystem.FileSystem> =>

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { ChildProcesses } from "../host/ChildProcesses.ts"
+import type { ChildProcesses } from "../host/ChildProcesses.ts"
 import type { Architecture } from "../spec/Image.ts"
 import { hostArchitecture } from "./hostArchitecture.ts"
 import * as ProbeCache from "./ProbeCache.ts"
@@ -82,15 +82,25 @@ export const findQemu = Effect.fn("Qemu.find")(function* (
   }
   if (yield* isExecutable(named.value)) return named.value
   return yield* new QemuError({
-    reason: { _tag: "NotFound", program: named.value, searched: [named.value], hint: "NIX_VM_TEST_QEMU names it: no executable file is there" }
+    reason: {
+      _tag: "NotFound",
+      program: named.value,
+      searched: [named.value],
+      hint: "NIX_VM_TEST_QEMU names it: no executable file is there"
+    }
   })
 })
 
 /** Finds `qemu-img`: beside the QEMU binary where one is given, else on `PATH`. */
 export const findImageTool = (binary?: string): Effect.Effect<string, QemuError, FileSystem.FileSystem> =>
-  findProgram({ program: "qemu-img", first: binary === undefined ? [] : [dirname(binary)], hint: "apt install qemu-utils" })
+  findProgram({
+    program: "qemu-img",
+    first: binary === undefined ? [] : [dirname(binary)],
+    hint: "apt install qemu-utils"
+  })
 
-const digest = (parts: ReadonlyArray<string>): string => createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16)
+const digest = (parts: ReadonlyArray<string>): string =>
+  createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16)
 
 /** What tells this file from another, without reading its 15 MB. */
 const fileKey = Effect.fnUntraced(function* (path: string) {
@@ -113,13 +123,17 @@ export const inspectQemu = Effect.fn("Qemu.inspect")(function* (
   const key = yield* Effect.mapError(fileKey(binary), vanished)
   const answer = { directory: options.probeDirectory, name: `qemu-${key}`, schema: QemuFacts }
   const known = yield* ProbeCache.recall(answer)
-  const facts = Option.isSome(known) ? known.value : yield* Effect.tap(askQemu(binary), (fresh) => ProbeCache.remember(answer, fresh))
+  const facts = Option.isSome(known)
+    ? known.value
+    : yield* Effect.tap(askQemu(binary), (fresh) => ProbeCache.remember(answer, fresh))
   return { ...facts, binary, architecture, buildId: digest([key, facts.version.text]) }
 })
 
 export class Qemu extends Context.Service<Qemu, QemuShape>()("@nix-vm-test/core/Qemu") {
   /** Finds QEMU when the layer is built: about 1 ms when its facts are remembered, else one start of QEMU. */
-  static readonly layer = (options: QemuOptions): Layer.Layer<Qemu, QemuError, ChildProcesses | FileSystem.FileSystem> =>
+  static readonly layer = (
+    options: QemuOptions
+  ): Layer.Layer<Qemu, QemuError, ChildProcesses | FileSystem.FileSystem> =>
     Layer.effect(
       Qemu,
       Effect.gen(function* () {

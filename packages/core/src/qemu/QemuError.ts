@@ -47,7 +47,10 @@ const explain = (reason: QemuErrorReason): string => {
     case "SpawnFailed":
       return `${reason.command} could not be started: ${reason.detail}`
     case "ExitedEarly": {
-      const how = reason.signal === undefined ? `exited with code ${reason.exitCode ?? "unknown"}` : `was ended by ${reason.signal}`
+      const how =
+        reason.signal === undefined
+          ? `exited with code ${reason.exitCode ?? "unknown"}`
+          : `was ended by ${reason.signal}`
       const said = reason.stderrTail.trim()
       return `QEMU of ${reason.machine} ${how} before its monitor answered${said === "" ? ", without a word" : `:\n${said}`}`
     }

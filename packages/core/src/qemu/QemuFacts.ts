@@ -37,7 +37,10 @@ export const QemuCapabilities = Schema.Struct({
 })
 export type QemuCapabilities = typeof QemuCapabilities.Type
 
-/** Versioned names behind the aliases: state saved under one must be loaded under the same, and an alias moves with QEMU. */
+/**
+ * Versioned names behind the aliases: state saved under one must be loaded under the same, and an alias moves with
+ * QEMU.
+ */
 export const MachineTypes = Schema.Struct({
   pc: Schema.optionalKey(Schema.String),
   q35: Schema.optionalKey(Schema.String),
@@ -45,7 +48,11 @@ export const MachineTypes = Schema.Struct({
 })
 export type MachineTypes = typeof MachineTypes.Type
 
-export const QemuFacts = Schema.Struct({ version: QemuVersion, machineTypes: MachineTypes, capabilities: QemuCapabilities })
+export const QemuFacts = Schema.Struct({
+  version: QemuVersion,
+  machineTypes: MachineTypes,
+  capabilities: QemuCapabilities
+})
 export type QemuFacts = typeof QemuFacts.Type
 
 const Machines = Schema.Array(Schema.Struct({ name: Schema.String, alias: Schema.optionalKey(Schema.String) }))
@@ -63,7 +70,13 @@ const SchemaEntity = Schema.Struct({
 const QmpSchema = Schema.Array(SchemaEntity)
 
 /** The questions, in the order of their ids. */
-const questions = ["query-version", "query-machines", "query-kvm", "query-command-line-options", "query-qmp-schema"] as const
+const questions = [
+  "query-version",
+  "query-machines",
+  "query-kvm",
+  "query-command-line-options",
+  "query-qmp-schema"
+] as const
 
 const Replies = Schema.Tuple([QmpVersion, Machines, Kvm, CommandLineOptions, QmpSchema])
 
@@ -89,11 +102,17 @@ const netdevsOf = (schema: typeof QmpSchema.Type): ReadonlyMap<string, ReadonlyA
 const factsFrom = ([version, machines, kvm, options, schema]: typeof Replies.Type): QemuFacts => {
   const { major, minor, micro } = version.qemu
   const nameOf = (alias: string) => machines.find((machine) => machine.alias === alias)?.name
-  const parametersOf = (option: string) => options.find((entry) => entry.option === option)?.parameters.map(({ name }) => name)
+  const parametersOf = (option: string) =>
+    options.find((entry) => entry.option === option)?.parameters.map(({ name }) => name)
   const netdevs = netdevsOf(schema)
   const [pc, q35, virt] = [nameOf("pc"), nameOf("q35"), nameOf("virt")]
   return {
-    version: { major, minor, micro, text: `${major}.${minor}.${micro}${version.package === "" ? "" : ` (${version.package.trim()})`}` },
+    version: {
+      major,
+      minor,
+      micro,
+      text: `${major}.${minor}.${micro}${version.package === "" ? "" : ` (${version.package.trim()})`}`
+    },
     machineTypes: {
       ...(pc === undefined ? {} : { pc }),
       ...(q35 === undefined ? {} : { q35 }),
@@ -118,7 +137,9 @@ const decodeReplies = Schema.decodeUnknownOption(Replies)
 /** Facts out of what QEMU wrote in answer to the questions; none when an answer is missing or of another form. */
 export const parseFacts = (stdout: string): Option.Option<QemuFacts> => {
   const replies = new Map(
-    stdout.split("\n").flatMap((text) => Option.toArray(decodeLine(text)).map((line) => [line.id, line.return] as const))
+    stdout
+      .split("\n")
+      .flatMap((text) => Option.toArray(decodeLine(text)).map((line) => [line.id, line.return] as const))
   )
   return Option.map(decodeReplies(questions.map((_, index) => replies.get(index + 1))), factsFrom)
 }
@@ -139,7 +160,11 @@ export const askQemu = Effect.fn("QemuFacts.ask")(function* (
       stdin: conversation,
       timeoutMs: answerWithinMs
     })
-    .pipe(Effect.mapError((error) => new QemuError({ reason: { _tag: "SpawnFailed", command: error.command, detail: error.message } })))
+    .pipe(
+      Effect.mapError(
+        (error) => new QemuError({ reason: { _tag: "SpawnFailed", command: error.command, detail: error.message } })
+      )
+    )
   const facts = parseFacts(output.stdout)
   if (Option.isSome(facts)) return facts.value
   const said = output.stderr.trim() === "" ? "" : `; it said: ${output.stderr.trim()}`

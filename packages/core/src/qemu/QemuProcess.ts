@@ -21,7 +21,10 @@ import { climbLadder, defaultStopLimits, type Rung, type StopLimits, type StopRu
 export interface QemuProcessOptions {
   /** The machine's name, for errors. */
   readonly name: string
-  /** QEMU's arguments, without the program. They hold `-qmp unix:QMPPATH,server=on,wait=off`, and `-S` where a guest is to run. */
+  /**
+   * QEMU's arguments, without the program. They hold `-qmp unix:QMPPATH,server=on,wait=off`, and `-S` where a guest is
+   * to run.
+   */
   readonly argv: ReadonlyArray<string>
   /** The Unix socket that `argv` makes QEMU serve QMP on. */
   readonly qmpPath: string
@@ -54,8 +57,8 @@ export interface QemuProcess {
   /** The last of stderr so far. */
   readonly stderrTail: Effect.Effect<string>
   /**
-   * Completes, with QEMU's own line about it, when the accelerator gave up on the guest: QEMU stops it with status `internal-error` and
-   * stays. Never completes otherwise.
+   * Completes, with QEMU's own line about it, when the accelerator gave up on the guest: QEMU stops it with status
+   * `internal-error` and stays. Never completes otherwise.
    */
   readonly internalError: Effect.Effect<string>
   /** Ends QEMU and says which rung did it. Never fails. */
@@ -68,7 +71,11 @@ const closingLimits = { quit: 2_000, terminate: 1_000 }
 /** Milliseconds to wait for the process's end after its monitor went away: the two are seen in either order. */
 const endAfterCloseMs = 2_000
 
-const surestRungs = (child: ChildProcess, qmp: Qmp, limits: Pick<StopLimits, "quit" | "terminate">): ReadonlyArray<Rung> => [
+const surestRungs = (
+  child: ChildProcess,
+  qmp: Qmp,
+  limits: Pick<StopLimits, "quit" | "terminate">
+): ReadonlyArray<Rung> => [
   { name: "quit", act: qmp.execute("quit"), limitMs: limits.quit },
   { name: "terminate", act: child.signal("SIGTERM"), limitMs: limits.terminate },
   { name: "kill", act: child.signal("SIGKILL"), limitMs: undefined }
@@ -86,7 +93,11 @@ const start = Effect.fnUntraced(function* (options: QemuProcessOptions) {
   const processes = yield* ChildProcesses
   return yield* processes
     .spawn({ command: qemu.binary, args: options.argv, cwd: options.cwd })
-    .pipe(Effect.mapError((error) => new QemuError({ reason: { _tag: "SpawnFailed", command: qemu.binary, detail: error.message } })))
+    .pipe(
+      Effect.mapError(
+        (error) => new QemuError({ reason: { _tag: "SpawnFailed", command: qemu.binary, detail: error.message } })
+      )
+    )
 })
 
 const exitOf = (child: ChildProcess): Effect.Effect<QemuExit> =>
@@ -112,7 +123,9 @@ const watchForInternalError = Effect.fnUntraced(function* (child: ChildProcess, 
     Stream.mapEffect(() => queryStatus(qmp)),
     Stream.filter(({ status }) => status === "internal-error"),
     Stream.runForEach(() =>
-      Effect.flatMap(child.stderrTail, (stderr) => Deferred.succeed(found, firstComplaint(stderr) ?? "QEMU stopped it with an internal error"))
+      Effect.flatMap(child.stderrTail, (stderr) =>
+        Deferred.succeed(found, firstComplaint(stderr) ?? "QEMU stopped it with an internal error")
+      )
     ),
     // Without the monitor nothing more can be learnt; whoever waits for the process hears of its end.
     Effect.ignore,

@@ -1,6 +1,6 @@
 /**
- * A client of QEMU's monitor protocol: commands matched to their replies by id, events delivered in order, all of it bounded and
- * failing at once when QEMU goes away.
+ * A client of QEMU's monitor protocol: commands matched to their replies by id, events delivered in order, all of it
+ * bounded and failing at once when QEMU goes away.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -93,7 +93,9 @@ class Session {
       this.#take(message.id)?.settle(Effect.succeed(message.return))
     } else if ("error" in message) {
       const pending = message.id === undefined ? undefined : this.#take(message.id)
-      pending?.settle(Effect.fail(new QemuError({ reason: { _tag: "QmpFailed", command: pending.command, ...message.error } })))
+      pending?.settle(
+        Effect.fail(new QemuError({ reason: { _tag: "QmpFailed", command: pending.command, ...message.error } }))
+      )
     } else {
       this.#options.onEvent?.(message)
       PubSub.publishUnsafe(this.#hub, message)
@@ -122,7 +124,11 @@ class Session {
     return new QemuError({ reason: { _tag: "QmpClosed", path: this.#options.path, detail } })
   }
 
-  execute(connection: UnixSocket.UnixConnection, command: string, args: QmpArguments | undefined): Effect.Effect<unknown, QemuError> {
+  execute(
+    connection: UnixSocket.UnixConnection,
+    command: string,
+    args: QmpArguments | undefined
+  ): Effect.Effect<unknown, QemuError> {
     return Effect.callback<unknown, QemuError>((settle) => {
       if (this.#closedDetail !== undefined) {
         settle(Effect.fail(this.#gone(this.#closedDetail)))
@@ -160,7 +166,9 @@ export const connectQmp = Effect.fn("Qmp.connect")(function* (
     duration: withinMs,
     orElse: () =>
       Effect.fail(
-        new QemuError({ reason: { _tag: "QmpClosed", path: options.path, detail: `no greeting within ${withinMs / 1000} s` } })
+        new QemuError({
+          reason: { _tag: "QmpClosed", path: options.path, detail: `no greeting within ${withinMs / 1000} s` }
+        })
       )
   })
   const execute = (command: string, args?: QmpArguments) => session.execute(connection, command, args)
@@ -176,13 +184,20 @@ export interface QmpQueryOptions<A> {
 }
 
 /** Runs a command and decodes its reply; one of another form fails as `QmpFailed` of class `Undecodable`. */
-export const queryQmp = Effect.fn("Qmp.query")(function* <A>(qmp: Qmp, options: QmpQueryOptions<A>): Effect.fn.Return<A, QemuError> {
+export const queryQmp = Effect.fn("Qmp.query")(function* <A>(
+  qmp: Qmp,
+  options: QmpQueryOptions<A>
+): Effect.fn.Return<A, QemuError> {
   const reply = yield* qmp.execute(options.command, options.arguments)
   return yield* Effect.mapError(
     Schema.decodeUnknownEffect(options.reply)(reply),
-    (error) => new QemuError({ reason: { _tag: "QmpFailed", command: options.command, class: "Undecodable", desc: error.message } })
+    (error) =>
+      new QemuError({
+        reason: { _tag: "QmpFailed", command: options.command, class: "Undecodable", desc: error.message }
+      })
   )
 })
 
 /** Whether the guest runs, and why not. */
-export const queryStatus = (qmp: Qmp): Effect.Effect<QmpStatus, QemuError> => queryQmp(qmp, { command: "query-status", reply: QmpStatus })
+export const queryStatus = (qmp: Qmp): Effect.Effect<QmpStatus, QemuError> =>
+  queryQmp(qmp, { command: "query-status", reply: QmpStatus })

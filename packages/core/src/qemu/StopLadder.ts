@@ -12,7 +12,9 @@ import * as Option from "effect/Option"
  */
 export type StopRung = "ended" | "graceful" | "acpi" | "quit" | "terminate" | "kill"
 
-/** Milliseconds that each rung may take until the next one is tried. SIGKILL has no limit: the kernel ends the process. */
+/**
+ * Milliseconds that each rung may take until the next one is tried. SIGKILL has no limit: the kernel ends the process.
+ */
 export interface StopLimits {
   readonly graceful: number
   readonly acpi: number
@@ -21,8 +23,8 @@ export interface StopLimits {
 }
 
 /**
- * For a guest under TCG on a busy host: systemd stops within 90 s by default, and few units take as long. QEMU itself ends within
- * 0.1 s of `quit` unless its disk does not answer.
+ * For a guest under TCG on a busy host: systemd stops within 90 s by default, and few units take as long. QEMU itself
+ * ends within 0.1 s of `quit` unless its disk does not answer.
  */
 export const defaultStopLimits: StopLimits = { graceful: 60_000, acpi: 30_000, quit: 5_000, terminate: 3_000 }
 
@@ -34,7 +36,9 @@ export interface Rung {
   readonly limitMs: number | undefined
 }
 
-/** Milliseconds for the process's end after an act failed: `quit` may lose its reply to the end that it brought about. */
+/**
+ * Milliseconds for the process's end after an act failed: `quit` may lose its reply to the end that it brought about.
+ */
 const endAfterFailureMs = 300
 
 const hasEnded = (exited: Effect.Effect<unknown>, withinMs: number): Effect.Effect<boolean> =>
@@ -42,11 +46,17 @@ const hasEnded = (exited: Effect.Effect<unknown>, withinMs: number): Effect.Effe
 
 const climb = (rung: Rung, exited: Effect.Effect<unknown>): Effect.Effect<boolean> => {
   const ended = Effect.as(exited, true)
-  const acted = Effect.matchEffect(rung.act, { onFailure: () => hasEnded(exited, endAfterFailureMs), onSuccess: () => ended })
+  const acted = Effect.matchEffect(rung.act, {
+    onFailure: () => hasEnded(exited, endAfterFailureMs),
+    onSuccess: () => ended
+  })
   const attempt = Effect.raceFirst(ended, acted)
   return rung.limitMs === undefined
     ? attempt
-    : Effect.map(Effect.timeoutOption(attempt, Duration.millis(rung.limitMs)), Option.getOrElse(() => false))
+    : Effect.map(
+        Effect.timeoutOption(attempt, Duration.millis(rung.limitMs)),
+        Option.getOrElse(() => false)
+      )
 }
 
 /** Climbs until the process has ended; returns the rung on which it did. The last rung must be a sure one. */

@@ -1,4 +1,7 @@
-/** QEMU's first complaint in its stderr that is more than a warning, without the program's name; undefined when there is none. */
+/**
+ * QEMU's first complaint in its stderr that is more than a warning, without the program's name; undefined when there is
+ * none.
+ */
 export const firstComplaint = (stderr: string): string | undefined =>
   stderr
     .split("\n")

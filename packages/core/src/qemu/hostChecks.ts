@@ -1,5 +1,6 @@
 /**
- * What this machine has and lacks for running tests, each finding with the command that mends it: the content of `doctor`.
+ * What this machine has and lacks for running tests, each finding with the command that mends it: the content of
+ * `doctor`.
  */
 import { userInfo } from "node:os"
 import * as Effect from "effect/Effect"
@@ -32,20 +33,30 @@ export interface HostCheckOptions {
   readonly cacheDirectory: string
 }
 
-const mendFrom = (error: QemuError): { readonly mend?: string } => (error.reason._tag === "NotFound" ? { mend: error.reason.hint } : {})
+const mendFrom = (error: QemuError): { readonly mend?: string } =>
+  error.reason._tag === "NotFound" ? { mend: error.reason.hint } : {}
 
 /** Whether QEMU is there, and says what it is. */
 export const qemuFinding = (found: Result.Result<Pick<QemuBinary, "binary" | "version">, QemuError>): Finding =>
   Result.match(found, {
-    onSuccess: ({ binary, version }) => ({ id: "qemu", status: "ok", title: "QEMU", detail: `${version.text} at ${binary}` }),
+    onSuccess: ({ binary, version }) => ({
+      id: "qemu",
+      status: "ok",
+      title: "QEMU",
+      detail: `${version.text} at ${binary}`
+    }),
     onFailure: (error) => ({ id: "qemu", status: "missing", title: "QEMU", detail: error.message, ...mendFrom(error) })
   })
 
 /**
- * Whether QEMU is new enough. 7.2 brought `-netdev stream`, which networks between machines are made of. Before 10, emulated processors
- * lose the atomicity of `cmpxchg16b`, which guests with several of them and kernels from 6.10 on crash by; the driver works around it.
+ * Whether QEMU is new enough. 7.2 brought `-netdev stream`, which networks between machines are made of. Before 10,
+ * emulated processors lose the atomicity of `cmpxchg16b`, which guests with several of them and kernels from 6.10 on
+ * crash by; the driver works around it.
  */
-export const qemuVersionFinding = (qemu: Pick<QemuBinary, "version" | "capabilities" | "architecture">, verdict: KvmVerdict): Finding => {
+export const qemuVersionFinding = (
+  qemu: Pick<QemuBinary, "version" | "capabilities" | "architecture">,
+  verdict: KvmVerdict
+): Finding => {
   const finding = { id: "qemuVersion", title: "QEMU version" } as const
   const mend = "install QEMU 10 or later (Debian 12: apt install -t bookworm-backports qemu-system-x86 qemu-utils)"
   if (!qemu.capabilities.streamNetdev) {
@@ -71,7 +82,11 @@ export const kvmFinding = (verdict: KvmVerdict): Finding => {
         ...(verdict.hint === undefined ? {} : { mend: verdict.hint })
       }
     case "Broken":
-      return { ...finding, status: "warn", detail: `does not work: ${verdict.seen}; guests are emulated, 10 to 20 times slower` }
+      return {
+        ...finding,
+        status: "warn",
+        detail: `does not work: ${verdict.seen}; guests are emulated, 10 to 20 times slower`
+      }
   }
 }
 
@@ -88,10 +103,16 @@ export const availableMemory = (meminfo: string): number | undefined => {
 
 export const memoryFinding = (available: number | undefined): Finding => {
   const finding = { id: "memory", title: "memory" } as const
-  if (available === undefined) return { ...finding, status: "warn", detail: "/proc/meminfo does not say how much is available" }
+  if (available === undefined)
+    return { ...finding, status: "warn", detail: "/proc/meminfo does not say how much is available" }
   return available >= enoughMemory
     ? { ...finding, status: "ok", detail: `${inGib(available)} available` }
-    : { ...finding, status: "warn", detail: `only ${inGib(available)} available`, mend: 'give machines less, such as "memory": "512MiB"' }
+    : {
+        ...finding,
+        status: "warn",
+        detail: `only ${inGib(available)} available`,
+        mend: 'give machines less, such as "memory": "512MiB"'
+      }
 }
 
 /** An image of each of a few distributions, one template, and what a build needs while it runs. */
@@ -134,11 +155,20 @@ export const hasSubordinateIds = (text: string, user: { readonly name: string; r
     .some(([owner, , count]) => (owner === user.name || owner === String(user.uid)) && Number(count) >= 65536)
 
 /** Images are built from packages in a user namespace with its own range of ids; root needs none. */
-const checkUserNamespaces = Effect.gen(function* (): Effect.fn.Return<Finding, never, ChildProcesses | FileSystem.FileSystem> {
+const checkUserNamespaces = Effect.gen(function* (): Effect.fn.Return<
+  Finding,
+  never,
+  ChildProcesses | FileSystem.FileSystem
+> {
   const finding = { id: "userNamespaces", title: "user namespaces" } as const
   const { uid, username } = userInfo()
   if (uid === 0) return { ...finding, status: "ok", detail: "not needed: root builds images without" }
-  const missing = (detail: string, mend: string): Finding => ({ ...finding, status: "warn", detail: `images can't be built: ${detail}`, mend })
+  const missing = (detail: string, mend: string): Finding => ({
+    ...finding,
+    status: "warn",
+    detail: `images can't be built: ${detail}`,
+    mend
+  })
 
   const fs = yield* FileSystem.FileSystem
   const processes = yield* ChildProcesses
@@ -151,18 +181,29 @@ const checkUserNamespaces = Effect.gen(function* (): Effect.fn.Return<Finding, n
       return missing(`${file} gives ${username} no ids`, mend)
     }
   }
-  const tried = yield* Effect.result(processes.run({ command: "unshare", args: ["--user", "--map-root-user", "true"], timeoutMs: 10_000 }))
+  const tried = yield* Effect.result(
+    processes.run({ command: "unshare", args: ["--user", "--map-root-user", "true"], timeoutMs: 10_000 })
+  )
   const works = Result.isSuccess(tried) && Option.isSome(tried.success.exit) && tried.success.exit.value.code === 0
   return works
     ? { ...finding, status: "ok", detail: "available" }
-    : missing("the kernel refuses them", "sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0")
+    : missing(
+        "the kernel refuses them",
+        "sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+      )
 })
 
 const checkImageTool = Effect.fnUntraced(function* (binary?: string) {
   const found = yield* Effect.result(findImageTool(binary))
   return Result.match(found, {
     onSuccess: (path): Finding => ({ id: "imageTool", status: "ok", title: "qemu-img", detail: path }),
-    onFailure: (error): Finding => ({ id: "imageTool", status: "missing", title: "qemu-img", detail: error.message, ...mendFrom(error) })
+    onFailure: (error): Finding => ({
+      id: "imageTool",
+      status: "missing",
+      title: "qemu-img",
+      detail: error.message,
+      ...mendFrom(error)
+    })
   })
 })
 
@@ -171,7 +212,9 @@ const checkKvm = (qemu: QemuBinary, probeDirectory: string) =>
     Effect.catch((error) => Effect.succeed<KvmVerdict>({ _tag: "Broken", seen: error.message }))
   )
 
-/** Looks at everything; never fails. Takes up to the probe's deadline where KVM was not looked at since the host's boot. */
+/**
+ * Looks at everything; never fails. Takes up to the probe's deadline where KVM was not looked at since the host's boot.
+ */
 export const checkHost = Effect.fn("hostChecks.checkHost")(function* (
   options: HostCheckOptions
 ): Effect.fn.Return<ReadonlyArray<Finding>, never, ChildProcesses | FileSystem.FileSystem> {
@@ -181,7 +224,9 @@ export const checkHost = Effect.fn("hostChecks.checkHost")(function* (
   const meminfo = yield* Effect.orElseSucceed(fs.readFileString("/proc/meminfo"), () => "")
   return [
     qemuFinding(qemu),
-    ...(Result.isSuccess(qemu) && verdict !== undefined ? [qemuVersionFinding(qemu.success, verdict), kvmFinding(verdict)] : []),
+    ...(Result.isSuccess(qemu) && verdict !== undefined
+      ? [qemuVersionFinding(qemu.success, verdict), kvmFinding(verdict)]
+      : []),
     yield* checkImageTool(Result.isSuccess(qemu) ? qemu.success.binary : undefined),
     yield* checkProcessGuard,
     yield* checkUserNamespaces,

@@ -13,9 +13,19 @@ export const hostFacts = (qemu: QemuBinary, accelerator: "kvm" | "tcg"): Result.
   const machine = machineOf[qemu.architecture]
   const machineType = qemu.machineTypes[machine]
   if (machineType === undefined) {
-    return Result.fail(new QemuError({ reason: { _tag: "Unusable", binary: qemu.binary, detail: `it has no machine type ${machine}` } }))
+    return Result.fail(
+      new QemuError({ reason: { _tag: "Unusable", binary: qemu.binary, detail: `it has no machine type ${machine}` } })
+    )
   }
   const { version, architecture, capabilities } = qemu
   const { exitWithParent, sandbox, streamNetdev } = capabilities
-  return Result.succeed({ qemuVersion: version, machineType, accelerator, architecture, exitWithParent, sandbox, streamNetdev })
+  return Result.succeed({
+    qemuVersion: version,
+    machineType,
+    accelerator,
+    architecture,
+    exitWithParent,
+    sandbox,
+    streamNetdev
+  })
 }

@@ -15,7 +15,11 @@ layer(ChildProcesses.layer, { excludeTestServices: true })("ChildProcesses", (it
     Effect.gen(function* () {
       const processes = yield* ChildProcesses
       const output = yield* processes.run({ ...shell("cat; echo bad >&2; exit 3"), stdin: "fed", timeoutMs: 20_000 })
-      assert.deepStrictEqual(output, { exit: Option.some({ code: 3, signal: undefined }), stdout: "fed", stderr: "bad\n" })
+      assert.deepStrictEqual(output, {
+        exit: Option.some({ code: 3, signal: undefined }),
+        stdout: "fed",
+        stderr: "bad\n"
+      })
     })
   )
   it.effect("arguments reach the program as they are, unread by any shell", () =>
@@ -44,7 +48,10 @@ layer(ChildProcesses.layer, { excludeTestServices: true })("ChildProcesses", (it
   it.effect("only the end of a flood on stderr is kept", () =>
     Effect.gen(function* () {
       const processes = yield* ChildProcesses
-      const output = yield* processes.run({ ...shell("head -c 1000000 /dev/zero | tr '\\0' x >&2; printf END >&2"), timeoutMs: 20_000 })
+      const output = yield* processes.run({
+        ...shell("head -c 1000000 /dev/zero | tr '\\0' x >&2; printf END >&2"),
+        timeoutMs: 20_000
+      })
       assert.strictEqual(output.stderr.length, stderrTailBytes)
       assert.isTrue(output.stderr.endsWith("xEND"))
     })
@@ -70,7 +77,9 @@ layer(ChildProcesses.layer, { excludeTestServices: true })("ChildProcesses", (it
   it.effect("the kernel's refusal of the arguments is an error, not a crash", () =>
     Effect.gen(function* () {
       const processes = yield* ChildProcesses
-      const error = yield* Effect.flip(processes.run({ command: "true", args: ["x".repeat(4 * 1024 * 1024)], timeoutMs: 20_000 }))
+      const error = yield* Effect.flip(
+        processes.run({ command: "true", args: ["x".repeat(4 * 1024 * 1024)], timeoutMs: 20_000 })
+      )
       assert.strictEqual(error.code, "E2BIG")
     })
   )
@@ -88,7 +97,12 @@ layer(ChildProcesses.layer, { excludeTestServices: true })("ChildProcesses", (it
       const processes = yield* ChildProcesses
       const scope = yield* Scope.make()
       const child = yield* Scope.provide(processes.spawn(shell("trap '' TERM; sleep 600 & echo $! >&2; wait")), scope)
-      const descendant = Number(yield* Effect.repeat(child.stderrTail, { until: (text) => text.endsWith("\n"), schedule: Schedule.spaced("5 millis") }))
+      const descendant = Number(
+        yield* Effect.repeat(child.stderrTail, {
+          until: (text) => text.endsWith("\n"),
+          schedule: Schedule.spaced("5 millis")
+        })
+      )
       assert.isDefined(processState(child.pid))
       assert.isDefined(processState(descendant))
       yield* Scope.close(scope, Exit.void)

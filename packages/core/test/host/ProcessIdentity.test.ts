@@ -49,7 +49,11 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("ProcessIdentity", (i
     Effect.gen(function* () {
       const own = yield* ownIdentity
       const child = yield* nodeChild({ script: new URL("./children/spawnSleep.ts", import.meta.url) })
-      const stat = parseProcessStat(yield* Effect.promise(() => import("node:fs/promises").then((fs) => fs.readFile(`/proc/${child.pid}/stat`, "utf8"))))
+      const stat = parseProcessStat(
+        yield* Effect.promise(() =>
+          import("node:fs/promises").then((fs) => fs.readFile(`/proc/${child.pid}/stat`, "utf8"))
+        )
+      )
       const identity = { ...own, pid: child.pid, startTime: stat?.startTime ?? "" }
       assert.strictEqual(yield* livenessOf(identity), "alive")
       yield* child.kill

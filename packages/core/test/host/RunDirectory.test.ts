@@ -18,7 +18,10 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("RunDirectory", (it) 
       const fs = yield* FileSystem.FileSystem
       const root = yield* fs.makeTempDirectoryScoped()
       const scope = yield* Scope.make()
-      const path = yield* makeRunDirectory().pipe(Scope.provide(scope), withEnvironment({ XDG_RUNTIME_DIR: `${root}/` }))
+      const path = yield* makeRunDirectory().pipe(
+        Scope.provide(scope),
+        withEnvironment({ XDG_RUNTIME_DIR: `${root}/` })
+      )
       assert.match(path, new RegExp(`^${root}/nvt-\\w{6}$`, "u"))
       assert.strictEqual((yield* fs.stat(path)).mode & 0o777, 0o700)
       const owner = yield* Schema.decodeEffect(OwnerFile)(yield* fs.readFileString(`${path}/${ownerFileName}`))

@@ -13,9 +13,11 @@ const holder = (root: string) =>
   nodeChild({ script: new URL("./children/holdRunDirectory.ts", import.meta.url), env: { XDG_RUNTIME_DIR: root } })
 
 const sweep = (root: string) =>
-  Effect.provideService(removeStaleRuns, ConfigProvider.ConfigProvider, ConfigProvider.fromEnvRecord({ XDG_RUNTIME_DIR: root })).pipe(
-    Effect.map((removed) => removed.filter((path) => path.startsWith(root)))
-  )
+  Effect.provideService(
+    removeStaleRuns,
+    ConfigProvider.ConfigProvider,
+    ConfigProvider.fromEnvRecord({ XDG_RUNTIME_DIR: root })
+  ).pipe(Effect.map((removed) => removed.filter((path) => path.startsWith(root))))
 
 layer(NodeFileSystem.layer, { excludeTestServices: true })("StaleRuns", (it) => {
   it.effect("a live driver's directory stays; after its kill it goes", () =>
@@ -64,7 +66,10 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("StaleRuns", (it) => 
       const root = yield* fs.makeTempDirectoryScoped()
       const target = yield* fs.makeTempDirectoryScoped()
       const own = yield* ownIdentity
-      yield* fs.writeFileString(`${target}/${ownerFileName}`, yield* Schema.encodeEffect(OwnerFile)({ ...own, bootId: "an earlier one" }))
+      yield* fs.writeFileString(
+        `${target}/${ownerFileName}`,
+        yield* Schema.encodeEffect(OwnerFile)({ ...own, bootId: "an earlier one" })
+      )
       yield* fs.symlink(target, `${root}/nvt-linked`)
       yield* fs.writeFileString(`${root}/nvt-a-file`, "")
       assert.deepStrictEqual(yield* sweep(root), [])

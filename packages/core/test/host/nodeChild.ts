@@ -32,7 +32,9 @@ export const nodeChild = (options: NodeChildOptions) =>
         return ended
       })
       child.once("exit", (code, signal) => resume(Effect.fail(new Error(`the child ended with ${signal ?? code}`))))
-      createInterface({ input: child.stdout }).once("line", (line) => resume(Effect.succeed({ pid: child.pid ?? 0, line, kill })))
+      createInterface({ input: child.stdout }).once("line", (line) =>
+        resume(Effect.succeed({ pid: child.pid ?? 0, line, kill }))
+      )
     }),
     (child) => child.kill
   )

@@ -13,7 +13,10 @@ export const processState = (pid: number): string | undefined => {
   }
 }
 
-/** Waits until a process that is not our child has ended; its new parent may take time to reap it. The test's time-out is the limit. */
+/**
+ * Waits until a process that is not our child has ended; its new parent may take time to reap it. The test's time-out
+ * is the limit.
+ */
 export const awaitGone = (pid: number) =>
   Effect.sync(() => processState(pid)).pipe(
     Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (state) => state === undefined || state === "Z" }),

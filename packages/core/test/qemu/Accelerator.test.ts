@@ -9,7 +9,9 @@ const broken: KvmVerdict = { _tag: "Broken", seen: "it crawls" }
 
 const choose = (request: AcceleratorRequest, verdict: Effect.Effect<KvmVerdict>) =>
   Accelerator.use((accelerator) => accelerator.choose(request)).pipe(
-    Effect.provide(Accelerator.layer.pipe(Layer.provide(Layer.succeed(KvmProbe, { verdict, markBroken: () => Effect.void }))))
+    Effect.provide(
+      Accelerator.layer.pipe(Layer.provide(Layer.succeed(KvmProbe, { verdict, markBroken: () => Effect.void })))
+    )
   )
 
 describe("Accelerator", () => {
@@ -35,7 +37,12 @@ describe("Accelerator", () => {
     Effect.gen(function* () {
       assert.strictEqual((yield* choose("kvm", Effect.succeed({ _tag: "Usable" }))).accelerator, "kvm")
       const noPermission = yield* Effect.flip(choose("kvm", Effect.succeed(absent)))
-      assert.deepStrictEqual(noPermission.reason, { _tag: "NoKvm", verdict: "absent", reason: "this user may not", hint: "join kvm" })
+      assert.deepStrictEqual(noPermission.reason, {
+        _tag: "NoKvm",
+        verdict: "absent",
+        reason: "this user may not",
+        hint: "join kvm"
+      })
       assert.strictEqual(noPermission.message, "KVM was asked for, but is absent: this user may not\njoin kvm")
       const crawling = yield* Effect.flip(choose("kvm", Effect.succeed(broken)))
       assert.deepStrictEqual(crawling.reason, { _tag: "NoKvm", verdict: "broken", reason: "it crawls" })

@@ -5,14 +5,21 @@ import { jsonLines } from "@nix-vm-test/core/qemu/JsonLines"
 const reader = (longestLine = 1000) => {
   const values: Array<unknown> = []
   const errors: Array<string> = []
-  const read = jsonLines({ longestLine, onValue: (value) => void values.push(value), onError: (detail) => void errors.push(detail) })
+  const read = jsonLines({
+    longestLine,
+    onValue: (value) => void values.push(value),
+    onError: (detail) => void errors.push(detail)
+  })
   return { values, errors, read, readText: (text: string) => read(Buffer.from(text)) }
 }
 
 describe("jsonLines", () => {
   it.prop(
     "gives the values in order, however the bytes are cut",
-    [Schema.Array(Schema.Struct({ text: Schema.String, flag: Schema.Boolean })), Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 7 })))],
+    [
+      Schema.Array(Schema.Struct({ text: Schema.String, flag: Schema.Boolean })),
+      Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 7 })))
+    ],
     ([sent, cuts]) => {
       const bytes = Buffer.from(sent.map((value) => `${JSON.stringify(value)}\r\n`).join(""))
       const { values, errors, read } = reader(1_000_000)

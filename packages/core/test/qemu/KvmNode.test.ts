@@ -26,15 +26,29 @@ describe("groupName", () => {
 const sound: KvmNodeOptions = { node: "/dev/kvm", guest: "x86_64", host: "x86_64", builtIn: true }
 
 /** Files of a machine that the test does not run on: their text, or the error that opening them gives. */
-const machine = (files: { readonly open: "ok" | "NotFound" | "PermissionDenied"; readonly mode?: number; readonly cpuinfo?: string }) =>
+const machine = (files: {
+  readonly open: "ok" | "NotFound" | "PermissionDenied"
+  readonly mode?: number
+  readonly cpuinfo?: string
+}) =>
   FileSystem.layerNoop({
     open: (path) =>
       files.open === "ok"
         ? Effect.die("opens")
-        : Effect.fail(PlatformError.systemError({ _tag: files.open, module: "FileSystem", method: "open", pathOrDescriptor: path })),
+        : Effect.fail(
+            PlatformError.systemError({
+              _tag: files.open,
+              module: "FileSystem",
+              method: "open",
+              pathOrDescriptor: path
+            })
+          ),
     stat: (path) =>
       Effect.map(
-        Effect.provide(FileSystem.FileSystem.use((fs) => fs.stat("/dev/null")), NodeFileSystem.layer),
+        Effect.provide(
+          FileSystem.FileSystem.use((fs) => fs.stat("/dev/null")),
+          NodeFileSystem.layer
+        ),
         (info) => ({ ...info, mode: path === "/dev/kvm" ? (files.mode ?? 0o660) : 0, gid: Option.some(108) })
       ),
     readFileString: (path) => Effect.succeed(path === "/etc/group" ? "kvm:x:108:" : (files.cpuinfo ?? ""))
@@ -91,7 +105,10 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("findKvmNode on real 
   )
   it.effect("a node that does not exist is", () =>
     Effect.gen(function* () {
-      assert.include((yield* absence({ ...sound, host: "aarch64", guest: "aarch64", node: "/dev/no-kvm" })).detail, "/dev/no-kvm")
+      assert.include(
+        (yield* absence({ ...sound, host: "aarch64", guest: "aarch64", node: "/dev/no-kvm" })).detail,
+        "/dev/no-kvm"
+      )
     })
   )
 })

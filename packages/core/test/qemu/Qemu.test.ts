@@ -26,9 +26,15 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
   it.effect("is the first one on PATH, with qemu-img beside it", () =>
     Effect.gen(function* () {
       const { directory, options } = yield* setUp
-      const binary = yield* installFake({ directory, name: "qemu-system-x86_64", code: answering({ version: [8, 1, 2] }) })
+      const binary = yield* installFake({
+        directory,
+        name: "qemu-system-x86_64",
+        code: answering({ version: [8, 1, 2] })
+      })
       const imageTool = yield* installFake({ directory, name: "qemu-img", code: "" })
-      const qemu = yield* Effect.provide(Qemu, Qemu.layer(options)).pipe(environment({ PATH: `relative:/nowhere:${directory}:/usr/bin` }))
+      const qemu = yield* Effect.provide(Qemu, Qemu.layer(options)).pipe(
+        environment({ PATH: `relative:/nowhere:${directory}:/usr/bin` })
+      )
       assert.deepInclude(qemu, { binary, imageTool, architecture: "x86_64" })
       assert.strictEqual(qemu.version.text, "8.1.2")
       assert.match(qemu.buildId, /^[0-9a-f]{16}$/u)
@@ -39,14 +45,17 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
       const { fs, directory, options } = yield* setUp
       const real = yield* installFake({ directory, name: "my-qemu", code: answering({}) })
       yield* fs.symlink(real, `${directory}/link`)
-      const qemu = yield* inspectQemu(options).pipe(environment({ NIX_VM_TEST_QEMU: `${directory}/link`, PATH: "/nowhere" }))
+      const qemu = yield* inspectQemu(options).pipe(
+        environment({ NIX_VM_TEST_QEMU: `${directory}/link`, PATH: "/nowhere" })
+      )
       assert.strictEqual(qemu.binary, real)
     })
   )
   it.effect("is asked once; a changed file is asked again and has another build id", () =>
     Effect.gen(function* () {
       const { directory, options, calls } = yield* setUp
-      const install = (version: readonly [number, number, number]) => installFake({ directory, name: "q", code: answering({ version }) })
+      const install = (version: readonly [number, number, number]) =>
+        installFake({ directory, name: "q", code: answering({ version }) })
       const inspect = inspectQemu(options).pipe(environment({ NIX_VM_TEST_QEMU: yield* install([9, 0, 0]) }))
       const first = yield* inspect
       assert.deepStrictEqual(yield* inspect, first)
@@ -61,7 +70,9 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
   it.effect("what is remembered in a form not understood is found again", () =>
     Effect.gen(function* () {
       const { fs, directory, options, calls } = yield* setUp
-      const inspect = inspectQemu(options).pipe(environment({ NIX_VM_TEST_QEMU: yield* installFake({ directory, name: "q", code: answering({}) }) }))
+      const inspect = inspectQemu(options).pipe(
+        environment({ NIX_VM_TEST_QEMU: yield* installFake({ directory, name: "q", code: answering({}) }) })
+      )
       const first = yield* inspect
       const [name] = yield* fs.readDirectory(options.probeDirectory)
       yield* fs.writeFileString(`${options.probeDirectory}/${name}`, '{"version":')
@@ -73,7 +84,9 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
     Effect.gen(function* () {
       const { fs, directory, options, calls } = yield* setUp
       yield* fs.writeFileString(`${directory}/deep`, "a file where a directory should be")
-      const inspect = inspectQemu(options).pipe(environment({ NIX_VM_TEST_QEMU: yield* installFake({ directory, name: "q", code: answering({}) }) }))
+      const inspect = inspectQemu(options).pipe(
+        environment({ NIX_VM_TEST_QEMU: yield* installFake({ directory, name: "q", code: answering({}) }) })
+      )
       assert.deepStrictEqual(yield* inspect, yield* inspect)
       assert.strictEqual(yield* calls, 2)
     })
@@ -93,7 +106,9 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
   it.effect("a named QEMU that is not there is not replaced by another", () =>
     Effect.gen(function* () {
       const { options } = yield* setUp
-      const error = yield* Effect.flip(inspectQemu(options)).pipe(environment({ NIX_VM_TEST_QEMU: "/nowhere/qemu", PATH: "/usr/bin" }))
+      const error = yield* Effect.flip(inspectQemu(options)).pipe(
+        environment({ NIX_VM_TEST_QEMU: "/nowhere/qemu", PATH: "/usr/bin" })
+      )
       assert.include(error.message, "/nowhere/qemu")
       assert.include(error.message, "NIX_VM_TEST_QEMU")
     })

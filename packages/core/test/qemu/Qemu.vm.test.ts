@@ -40,7 +40,10 @@ layer(realHost, { excludeTestServices: true })("the QEMU of this machine", (it) 
       const fs = yield* FileSystem.FileSystem
       const cacheDirectory = yield* fs.makeTempDirectoryScoped()
       const findings = yield* checkHost({ probeDirectory: cacheDirectory, cacheDirectory })
-      assert.deepStrictEqual(findings.filter(({ status }) => status === "missing"), [])
+      assert.deepStrictEqual(
+        findings.filter(({ status }) => status === "missing"),
+        []
+      )
       assert.deepStrictEqual(
         findings.map(({ id }) => id),
         ["qemu", "qemuVersion", "kvm", "imageTool", "processGuard", "userNamespaces", "memory", "disk"]

@@ -28,7 +28,11 @@ describe("parseFacts", () => {
       conversationOf({
         version: [10, 2, 0],
         package: " Debian 1:10.2",
-        machines: [{ name: "pc-i440fx-10.2", alias: "pc" }, { name: "pc-i440fx-10.1" }, { name: "pc-q35-10.2", alias: "q35" }],
+        machines: [
+          { name: "pc-i440fx-10.2", alias: "pc" },
+          { name: "pc-i440fx-10.1" },
+          { name: "pc-q35-10.2", alias: "q35" }
+        ],
         kvm: true,
         options: [
           { option: "run-with", parameters: ["chroot", "exit-with-parent"] },
@@ -65,6 +69,10 @@ describe("parseFacts", () => {
     assert.isTrue(Option.isNone(parseFacts("")))
     assert.isTrue(Option.isNone(parseFacts(whole.slice(0, whole.length / 2))))
     assert.isTrue(Option.isNone(parseFacts(whole.replace('"id":3', '"id":33'))))
-    assert.isTrue(Option.isNone(parseFacts(whole.replace('"major":9,"minor":2,"micro":3},"package":""},"id":1', '"major":9},"id":1'))))
+    assert.isTrue(
+      Option.isNone(
+        parseFacts(whole.replace('"major":9,"minor":2,"micro":3},"package":""},"id":1', '"major":9},"id":1'))
+      )
+    )
   })
 })

@@ -30,15 +30,17 @@ const crashing = `exec ${process.execPath} ${fileURLToPath(new URL("./children/c
 layer(Layer.mergeAll(NodeFileSystem.layer, ChildProcesses.layer, UnixSockets.layer), { excludeTestServices: true })(
   "QemuProcess with a program in QEMU's place",
   (it) => {
-    it.effect("an internal error is noticed, also after a stop that was asked for, with the accelerator's own line", () =>
-      Effect.gen(function* () {
-        const qemu = yield* startQemu([])
-        yield* qemu.qmp.execute("stop")
-        assert.strictEqual((yield* queryStatus(qemu.qmp)).status, "paused")
-        yield* qemu.qmp.execute("cont")
-        assert.strictEqual(yield* qemu.internalError, "KVM internal error. Suberror: 1")
-        assert.strictEqual(yield* qemu.stop(), "quit")
-      }).pipe(Effect.provide(withFake(crashing)))
+    it.effect(
+      "an internal error is noticed, also after a stop that was asked for, with the accelerator's own line",
+      () =>
+        Effect.gen(function* () {
+          const qemu = yield* startQemu([])
+          yield* qemu.qmp.execute("stop")
+          assert.strictEqual((yield* queryStatus(qemu.qmp)).status, "paused")
+          yield* qemu.qmp.execute("cont")
+          assert.strictEqual(yield* qemu.internalError, "KVM internal error. Suberror: 1")
+          assert.strictEqual(yield* qemu.stop(), "quit")
+        }).pipe(Effect.provide(withFake(crashing)))
     )
     it.effect("a monitor that never comes, of a process that lives, is given up", () =>
       Effect.gen(function* () {

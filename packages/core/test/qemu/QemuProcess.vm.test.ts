@@ -33,7 +33,10 @@ layer(realHost, { excludeTestServices: true })("QemuProcess", (it) => {
     Effect.gen(function* () {
       const { reason } = yield* Effect.flip(startQemu([...emptyMachine, "-device", "no-such-device"]))
       assert.deepInclude(reason, { _tag: "ExitedEarly", machine: "vm0", exitCode: 1 })
-      assert.include(reason._tag === "ExitedEarly" ? reason.stderrTail : "", "'no-such-device' is not a valid device model name")
+      assert.include(
+        reason._tag === "ExitedEarly" ? reason.stderrTail : "",
+        "'no-such-device' is not a valid device model name"
+      )
     })
   )
   it.effect("an end that nobody asked for completes `exited`, with the signal", () =>

@@ -42,25 +42,41 @@ layer(UnixSockets.layer, { excludeTestServices: true })("Qmp", (it) => {
       const qmp = yield* connected({
         onCommand: (command, connection) => {
           ids.push(command.id)
-          if (ids.length === 20) connection.write(ids.toReversed().map((id) => reply(id, id)).join(""))
+          if (ids.length === 20)
+            connection.write(
+              ids
+                .toReversed()
+                .map((id) => reply(id, id))
+                .join("")
+            )
         }
       })
-      const replies = yield* Effect.forEach(Array.from({ length: 20 }), () => qmp.execute("wait"), { concurrency: "unbounded" })
+      const replies = yield* Effect.forEach(Array.from({ length: 20 }), () => qmp.execute("wait"), {
+        concurrency: "unbounded"
+      })
       assert.deepStrictEqual(replies, ids)
     })
   )
   it.effect("a refusal names the command, the class and the reason", () =>
     Effect.gen(function* () {
       const qmp = yield* connected({
-        onCommand: ({ id }, connection) => connection.write(`${JSON.stringify({ error: { class: "CommandNotFound", desc: "no such" }, id })}\r\n`)
+        onCommand: ({ id }, connection) =>
+          connection.write(`${JSON.stringify({ error: { class: "CommandNotFound", desc: "no such" }, id })}\r\n`)
       })
       const { reason } = yield* Effect.flip(qmp.execute("nonsense"))
-      assert.deepStrictEqual(reason, { _tag: "QmpFailed", command: "nonsense", class: "CommandNotFound", desc: "no such" })
+      assert.deepStrictEqual(reason, {
+        _tag: "QmpFailed",
+        command: "nonsense",
+        class: "CommandNotFound",
+        desc: "no such"
+      })
     })
   )
   it.effect("a reply of another form than asked for is an error", () =>
     Effect.gen(function* () {
-      const qmp = yield* connected({ onCommand: ({ id }, connection) => connection.write(reply(id, { running: "yes" })) })
+      const qmp = yield* connected({
+        onCommand: ({ id }, connection) => connection.write(reply(id, { running: "yes" }))
+      })
       const { reason } = yield* Effect.flip(queryStatus(qmp))
       assert.deepInclude(reason, { _tag: "QmpFailed", command: "query-status", class: "Undecodable" })
       const loose = yield* queryQmp(qmp, { command: "query-x", reply: Schema.Struct({ running: Schema.String }) })
@@ -85,8 +101,13 @@ layer(UnixSockets.layer, { excludeTestServices: true })("Qmp", (it) => {
     Effect.gen(function* () {
       let commands = 0
       const qmp = yield* connected({ onCommand: (_, connection) => void (++commands === 3 && connection.close()) })
-      const errors = yield* Effect.forEach(["a", "b", "c"], (name) => Effect.flip(qmp.execute(name)), { concurrency: "unbounded" })
-      assert.deepStrictEqual(errors.map(({ reason }) => reason._tag), ["QmpClosed", "QmpClosed", "QmpClosed"])
+      const errors = yield* Effect.forEach(["a", "b", "c"], (name) => Effect.flip(qmp.execute(name)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(
+        errors.map(({ reason }) => reason._tag),
+        ["QmpClosed", "QmpClosed", "QmpClosed"]
+      )
       assert.strictEqual(yield* qmp.closed, "QEMU closed it")
       assert.strictEqual((yield* Effect.flip(qmp.execute("late"))).reason._tag, "QmpClosed")
     })
@@ -100,24 +121,26 @@ layer(UnixSockets.layer, { excludeTestServices: true })("Qmp", (it) => {
       assert.strictEqual((yield* Fiber.join(waiting)).reason._tag, "QmpClosed")
     })
   )
-  it.effect("events reach the callback from the first one on, subscribers from their subscription on, and end with the connection", () =>
-    Effect.gen(function* () {
-      const heard: Array<string> = []
-      const path = yield* fakeQmpServer({
-        onConnect: (connection) => connection.write(`${greeting}\r\n${event("EARLY")}`),
-        onCommand: ({ id }, connection) => {
-          connection.write(`${event("STOP")}${reply(id, {})}${event("RESUME")}`)
-          setImmediate(connection.close)
-        }
+  it.effect(
+    "events reach the callback from the first one on, subscribers from their subscription on, and end with the connection",
+    () =>
+      Effect.gen(function* () {
+        const heard: Array<string> = []
+        const path = yield* fakeQmpServer({
+          onConnect: (connection) => connection.write(`${greeting}\r\n${event("EARLY")}`),
+          onCommand: ({ id }, connection) => {
+            connection.write(`${event("STOP")}${reply(id, {})}${event("RESUME")}`)
+            setImmediate(connection.close)
+          }
+        })
+        const qmp = yield* connectQmp({ path, onEvent: ({ event: name }) => void heard.push(name) })
+        const events = yield* qmp.subscribe
+        yield* qmp.execute("cont")
+        const subscribed = yield* Stream.runCollect(Stream.map(events, ({ event: name }) => name))
+        assert.deepStrictEqual(subscribed, ["STOP", "RESUME"])
+        assert.deepStrictEqual(heard, ["EARLY", "STOP", "RESUME"])
+        assert.deepStrictEqual(yield* Stream.runCollect(yield* qmp.subscribe), [])
       })
-      const qmp = yield* connectQmp({ path, onEvent: ({ event: name }) => void heard.push(name) })
-      const events = yield* qmp.subscribe
-      yield* qmp.execute("cont")
-      const subscribed = yield* Stream.runCollect(Stream.map(events, ({ event: name }) => name))
-      assert.deepStrictEqual(subscribed, ["STOP", "RESUME"])
-      assert.deepStrictEqual(heard, ["EARLY", "STOP", "RESUME"])
-      assert.deepStrictEqual(yield* Stream.runCollect(yield* qmp.subscribe), [])
-    })
   )
   it.effect("a message of no known form ends the session", () =>
     Effect.gen(function* () {

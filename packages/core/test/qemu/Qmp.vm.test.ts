@@ -26,9 +26,16 @@ layer(realHost, { excludeTestServices: true })("Qmp with a real QEMU", (it) => {
   it.effect("a refusal is QEMU's own", () =>
     Effect.gen(function* () {
       const { qmp } = yield* startQemu(emptyMachine)
-      assert.deepInclude((yield* Effect.flip(qmp.execute("no-such-command"))).reason, { _tag: "QmpFailed", class: "CommandNotFound" })
-      assert.deepInclude((yield* Effect.flip(qmp.execute("device_del", { id: "none" }))).reason, { class: "DeviceNotFound" })
-      assert.deepInclude((yield* Effect.flip(qmp.execute("query-status", { odd: 1 }))).reason, { class: "GenericError" })
+      assert.deepInclude((yield* Effect.flip(qmp.execute("no-such-command"))).reason, {
+        _tag: "QmpFailed",
+        class: "CommandNotFound"
+      })
+      assert.deepInclude((yield* Effect.flip(qmp.execute("device_del", { id: "none" }))).reason, {
+        class: "DeviceNotFound"
+      })
+      assert.deepInclude((yield* Effect.flip(qmp.execute("query-status", { odd: 1 }))).reason, {
+        class: "GenericError"
+      })
     })
   )
   it.effect("events come in order and end with QEMU", () =>

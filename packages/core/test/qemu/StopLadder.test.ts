@@ -11,7 +11,10 @@ describe("climbLadder", () => {
     const tried: Array<string> = []
     const rung = (name: Rung["name"], act: Effect.Effect<unknown, unknown>, limitMs?: number): Rung => ({
       name,
-      act: Effect.andThen(Effect.sync(() => tried.push(name)), act),
+      act: Effect.andThen(
+        Effect.sync(() => tried.push(name)),
+        act
+      ),
       limitMs
     })
     return { tried, rung, end: Deferred.succeed(ended, undefined), exited: Deferred.await(ended) }
@@ -37,7 +40,9 @@ describe("climbLadder", () => {
     Effect.gen(function* () {
       const { rung, end, exited } = yield* setUp
       yield* Effect.forkChild(Effect.delay(end, "900 millis"))
-      const climbing = yield* Effect.forkChild(climbLadder([rung("acpi", Effect.void, 1000), rung("kill", Effect.void)], exited))
+      const climbing = yield* Effect.forkChild(
+        climbLadder([rung("acpi", Effect.void, 1000), rung("kill", Effect.void)], exited)
+      )
       yield* TestClock.adjust("950 millis")
       assert.strictEqual(yield* Fiber.join(climbing), "acpi")
     })
@@ -61,7 +66,9 @@ describe("climbLadder", () => {
     Effect.gen(function* () {
       const { rung, end, exited } = yield* setUp
       yield* Effect.forkChild(Effect.delay(end, "100 millis"))
-      const climbing = yield* Effect.forkChild(climbLadder([rung("quit", Effect.fail("closed"), 5000), rung("kill", Effect.void)], exited))
+      const climbing = yield* Effect.forkChild(
+        climbLadder([rung("quit", Effect.fail("closed"), 5000), rung("kill", Effect.void)], exited)
+      )
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(climbing), "quit")
     })

@@ -25,5 +25,10 @@ export const startQemu = Effect.fn(function* (
 ) {
   const fs = yield* FileSystem.FileSystem
   const qmpPath = `${yield* fs.makeTempDirectoryScoped()}/qmp`
-  return yield* spawnQemu({ name: "vm0", ...options, qmpPath, argv: [...argv, "-qmp", `unix:${qmpPath},server=on,wait=off`] })
+  return yield* spawnQemu({
+    name: "vm0",
+    ...options,
+    qmpPath,
+    argv: [...argv, "-qmp", `unix:${qmpPath},server=on,wait=off`]
+  })
 })

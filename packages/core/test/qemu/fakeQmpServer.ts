@@ -41,7 +41,8 @@ export const fakeQmpServer = Effect.fn(function* (options: FakeQmpOptions) {
     else options.onConnect(connection)
     createInterface({ input: socket }).on("line", (line) => {
       const command = Schema.decodeSync(Command)(line)
-      if (command.execute === "qmp_capabilities") connection.write(`${JSON.stringify({ return: {}, id: command.id })}\r\n`)
+      if (command.execute === "qmp_capabilities")
+        connection.write(`${JSON.stringify({ return: {}, id: command.id })}\r\n`)
       else options.onCommand?.(command, connection)
     })
   })

@@ -12,6 +12,11 @@ import { answering, conversationOf, type FakeAnswers, installFake } from "./fake
 
 const gib = 1024 ** 3
 
+const versionStatus = (answers: FakeAnswers, kvm: boolean) => {
+  const qemu = { ...Option.getOrThrow(parseFacts(conversationOf(answers))), architecture: "x86_64" } as const
+  return hostChecks.qemuVersionFinding(qemu, kvm ? { _tag: "Usable" } : { _tag: "Broken", seen: "" }).status
+}
+
 describe("hostChecks", () => {
   it("memory", () => {
     assert.strictEqual(hostChecks.availableMemory("MemTotal: 9 kB\nMemAvailable:   2048 kB\n"), 2048 * 1024)
@@ -33,21 +38,22 @@ describe("hostChecks", () => {
     assert.isFalse(hostChecks.hasSubordinateIds("", me))
   })
   it("KVM that is absent names its mending, and never stops anything", () => {
-    const finding = hostChecks.kvmFinding({ _tag: "Absent", reason: "noPermission", detail: "may not", hint: "join kvm" })
+    const finding = hostChecks.kvmFinding({
+      _tag: "Absent",
+      reason: "noPermission",
+      detail: "may not",
+      hint: "join kvm"
+    })
     assert.deepInclude(finding, { status: "warn", mend: "join kvm" })
     assert.strictEqual(hostChecks.kvmFinding({ _tag: "Broken", seen: "crawls" }).status, "warn")
     assert.strictEqual(hostChecks.kvmFinding({ _tag: "Usable" }).status, "ok")
   })
   it("QEMU's version: too old for networks, unwise under emulation, or good", () => {
-    const status = (answers: FakeAnswers, kvm: boolean) => {
-      const qemu = { ...Option.getOrThrow(parseFacts(conversationOf(answers))), architecture: "x86_64" } as const
-      return hostChecks.qemuVersionFinding(qemu, kvm ? { _tag: "Usable" } : { _tag: "Broken", seen: "" }).status
-    }
     const netdevs = { stream: [] }
-    assert.strictEqual(status({ version: [6, 2, 0] }, true), "missing")
-    assert.strictEqual(status({ version: [7, 2, 0], netdevs }, false), "warn")
-    assert.strictEqual(status({ version: [7, 2, 0], netdevs }, true), "ok")
-    assert.strictEqual(status({ version: [10, 0, 2], netdevs }, false), "ok")
+    assert.strictEqual(versionStatus({ version: [6, 2, 0] }, true), "missing")
+    assert.strictEqual(versionStatus({ version: [7, 2, 0], netdevs }, false), "warn")
+    assert.strictEqual(versionStatus({ version: [7, 2, 0], netdevs }, true), "ok")
+    assert.strictEqual(versionStatus({ version: [10, 0, 2], netdevs }, false), "ok")
   })
 })
 
@@ -59,8 +65,13 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
       const findings = yield* hostChecks
         .checkHost({ probeDirectory: `${directory}/probe`, cacheDirectory: `${directory}/not/yet/there` })
         .pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnvRecord({ PATH: directory })))
-      const mends = Object.fromEntries(findings.filter(({ status }) => status === "missing").map(({ id, mend }) => [id, mend]))
-      assert.strictEqual(mends["qemu"], process.arch === "arm64" ? "apt install qemu-system-arm" : "apt install qemu-system-x86")
+      const mends = Object.fromEntries(
+        findings.filter(({ status }) => status === "missing").map(({ id, mend }) => [id, mend])
+      )
+      assert.strictEqual(
+        mends["qemu"],
+        process.arch === "arm64" ? "apt install qemu-system-arm" : "apt install qemu-system-x86"
+      )
       assert.strictEqual(mends["imageTool"], "apt install qemu-utils")
       assert.match(findings.find(({ id }) => id === "disk")?.detail ?? "", /GiB free/u)
       assert.strictEqual(findings.find(({ id }) => id === "processGuard")?.status, "ok")
@@ -75,7 +86,10 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
       const findings = yield* hostChecks
         .checkHost({ probeDirectory: `${directory}/probe`, cacheDirectory: directory })
         .pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnvRecord({ PATH: directory })))
-      assert.deepStrictEqual(findings.filter(({ status }) => status === "missing").map(({ id }) => id), ["imageTool"])
+      assert.deepStrictEqual(
+        findings.filter(({ status }) => status === "missing").map(({ id }) => id),
+        ["imageTool"]
+      )
       assert.include(findings.find(({ id }) => id === "kvm")?.detail, "built without KVM")
     })
   )

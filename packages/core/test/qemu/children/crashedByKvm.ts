@@ -1,4 +1,6 @@
-/** In QEMU's place: serves QMP, and stops with an internal error at `cont`, as QEMU does when KVM gives up on a guest. */
+/**
+ * In QEMU's place: serves QMP, and stops with an internal error at `cont`, as QEMU does when KVM gives up on a guest.
+ */
 import { rmSync } from "node:fs"
 import * as net from "node:net"
 import { createInterface } from "node:readline"
@@ -14,7 +16,10 @@ net
     createInterface({ input: socket }).on("line", (line) => {
       const { execute, id } = JSON.parse(line)
       if (execute === "cont") running = true
-      send({ return: execute === "query-status" ? { running: false, status: running ? "internal-error" : "paused" } : {}, id })
+      send({
+        return: execute === "query-status" ? { running: false, status: running ? "internal-error" : "paused" } : {},
+        id
+      })
       if (execute === "stop") send({ event: "STOP", timestamp })
       if (execute === "cont") {
         process.stderr.write("qemu-system-x86_64: warning: odd\nKVM internal error. Suberror: 1\nextra data[0]: 0x1\n")
