@@ -101,6 +101,6 @@ export const make = Effect.fnUntraced(function* (
     session: awaitSession(link),
     sessions: Stream.takeWhile(Stream.fromPubSub(sessions), (session) => session !== undefined),
     portOpened: () => link.portOpened(),
-    portClosed: () => link.lost()
+    portClosed: () => link.agentLeft()
   }
 })

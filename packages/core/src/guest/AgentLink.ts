@@ -27,7 +27,14 @@ interface Waiter {
 }
 
 /** What the supervisor has to know of. */
-export type LinkChange = "hello" | "lost" | "portOpened" | "closed"
+export type LinkChange =
+  | "hello"
+  /** The session ended, but an agent is there to greet. */
+  | "lost"
+  /** The agent has left the port. */
+  | "agentLeft"
+  | "portOpened"
+  | "closed"
 
 export interface AgentLinkOptions {
   readonly onChange: (change: LinkChange) => void
@@ -163,7 +170,7 @@ export class AgentLink {
         this.#options.onLog(line)
       }
     } else if (frame.type === AgentMessage.bye) {
-      this.lost()
+      this.agentLeft()
     }
   }
 
@@ -237,11 +244,11 @@ export class AgentLink {
     }
   }
 
-  /** The session is over; its calls learn at the next hello whether the guest rebooted or only the agent was restarted. */
-  lost(): void {
+  /** The agent has gone; its calls learn at the next hello whether the guest rebooted or only the agent was restarted. */
+  agentLeft(): void {
     if (this.#phase._tag === "Live") {
       this.#abandonSession()
-      this.#options.onChange("lost")
+      this.#options.onChange("agentLeft")
     }
   }
 

@@ -56,8 +56,11 @@ const converse = Effect.fnUntraced(function* (options: SuperviseOptions, patienc
   let wantedSince = performance.now()
   while (!link.isClosed) {
     if (link.session !== undefined) {
-      yield* Queue.take(changes)
       retryMs = times.helloRetryMs
+      if ((yield* Queue.take(changes)) === "agentLeft") {
+        // The next one is told of when it opens the port; without that news it is greeted all the same.
+        yield* Effect.timeoutOption(Queue.take(changes), retryMs)
+      }
       wantedSince = performance.now()
       continue
     }
@@ -87,24 +90,33 @@ export const superviseLink = Effect.fnUntraced(function* (options: SuperviseOpti
   Deferred.doneUnsafe(options.connected, Effect.fail(guestError({ _tag: "ChannelClosed" })))
 })
 
-/** Asks for signs of life while calls run, and gives up on agents that give none. */
+/**
+ * Asks for signs of life while calls run, and gives up on agents that give none. Silence is counted in rounds of this loop, not by the
+ * clock: a host that slept or was busy elsewhere is not the guest's silence.
+ */
 export const watchSilence = Effect.fnUntraced(function* (options: Pick<SuperviseOptions, "link" | "times">) {
   const { link, times } = options
+  let silentMs = 0
   while (!link.isClosed) {
+    const roundBegan = performance.now()
     yield* Effect.sleep(times.pingIntervalMs)
-    const now = performance.now()
-    const { orphanedSince } = link
-    if (orphanedSince !== undefined && now - orphanedSince >= times.helloTimeoutMs) {
-      link.failOrphans(guestError({ _tag: "AgentSilent", waitedFor: "the agent's hello", afterMs: now - orphanedSince }))
-    }
-    if (link.session === undefined || !link.isAwaited) {
-      continue
-    }
-    const silentMs = now - link.lastHeard
-    if (silentMs >= times.silenceMs) {
+    giveUpOrphans(link, times)
+    const isSilent = link.session !== undefined && link.isAwaited && link.lastHeard < roundBegan
+    if (!isSilent) {
+      silentMs = 0
+    } else if (silentMs >= times.silenceMs) {
       link.fail(guestError({ _tag: "AgentSilent", waitedFor: "an answer to PING", afterMs: silentMs }))
-    } else if (silentMs >= times.pingIntervalMs) {
+      silentMs = 0
+    } else {
       link.send(HostMessage.ping, 0)
+      silentMs += times.pingIntervalMs
     }
   }
 })
+
+const giveUpOrphans = (link: AgentLink, times: LinkTimes): void => {
+  const waitedMs = performance.now() - (link.orphanedSince ?? Number.POSITIVE_INFINITY)
+  if (waitedMs >= times.helloTimeoutMs) {
+    link.failOrphans(guestError({ _tag: "AgentSilent", waitedFor: "the agent's hello", afterMs: waitedMs }))
+  }
+}

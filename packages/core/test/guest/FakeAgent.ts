@@ -6,12 +6,12 @@ import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import * as Effect from "effect/Effect"
-import { AgentMessage } from "../../src/guest/AgentMessage.ts"
-import { ByteReader } from "../../src/guest/ByteReader.ts"
-import { ByteWriter } from "../../src/guest/ByteWriter.ts"
-import { encodeFrame, type Frame, FrameDecoder } from "../../src/guest/Frame.ts"
-import { helloMark, plainView, sessionKey, syncMark } from "../../src/guest/Handshake.ts"
-import { HostMessage } from "../../src/guest/HostMessage.ts"
+import { AgentMessage } from "@nix-vm-test/core/guest/AgentMessage"
+import { ByteReader } from "@nix-vm-test/core/guest/ByteReader"
+import { ByteWriter } from "@nix-vm-test/core/guest/ByteWriter"
+import { encodeFrame, type Frame, FrameDecoder } from "@nix-vm-test/core/guest/Frame"
+import { helloMark, plainView, sessionKey, syncMark } from "@nix-vm-test/core/guest/Handshake"
+import { HostMessage } from "@nix-vm-test/core/guest/HostMessage"
 
 /** The answer to one SYNC. */
 export const encodeHello = (options: {
@@ -73,6 +73,8 @@ export class FakeAgent {
   readonly frames: Array<Frame> = []
   onSync: (nonce: Uint8Array) => void = (nonce) => this.greet(nonce)
   onFrame: (frame: Frame) => void = () => {}
+  /** Hears all bytes, before anything else is made of them. */
+  onBytes: (chunk: Uint8Array) => void = () => {}
   #socket: net.Socket | undefined
   #scanned = Buffer.alloc(0)
   #decoder: FrameDecoder | undefined
@@ -93,6 +95,7 @@ export class FakeAgent {
   }
 
   #receive(chunk: Buffer): void {
+    this.onBytes(chunk)
     if (this.#decoder !== undefined) {
       if (this.#decoder.push(plainView(chunk)) === undefined) {
         return

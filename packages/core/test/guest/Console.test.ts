@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Console from "@nix-vm-test/core/guest/Console"
+import { UnixSockets } from "@nix-vm-test/core/host/UnixSocket"
+import { fakeAgent } from "./FakeAgent.ts"
+import { until } from "./until.ts"
+
+const text = (chunk: Uint8Array): string => new TextDecoder().decode(chunk)
+const bytes = (line: string): Uint8Array => new TextEncoder().encode(line)
+
+/** A console whose other end is the test's. */
+const openConsole = (options: Partial<Console.ConsoleOptions> = {}) =>
+  Effect.gen(function* () {
+    const port = yield* fakeAgent
+    const console = yield* Console.make({ path: port.path, ...options }).pipe(Effect.provide(UnixSockets.layer))
+    yield* until(() => port.connections === 1)
+    return { port, console }
+  })
+
+describe("Console", () => {
+  it.live("reports lines as they come, and every byte to the sink", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const sunk: Array<string> = []
+      const started = Date.now()
+      const { port, console } = yield* openConsole({
+        onLine: (line) => {
+          assert.isAtLeast(line.time, started)
+          lines.push(line.text)
+        },
+        sink: (chunk) => sunk.push(text(chunk))
+      })
+      port.raw(bytes("one\r\ntwo\r\nlogin: "))
+      yield* console.waitForText(/login: $/)
+      assert.deepStrictEqual(lines, ["one", "two"])
+      assert.strictEqual(sunk.join(""), "one\r\ntwo\r\nlogin: ")
+      port.hangUp()
+      yield* until(() => lines.length === 3)
+      assert.strictEqual(lines[2], "login: ")
+      assert.strictEqual(console.text(), "one\ntwo\nlogin: \n")
+    })
+  )
+
+  it.live("waits for text that comes later; each wait has its own match", () =>
+    Effect.gen(function* () {
+      const { port, console } = yield* openConsole()
+      const first = yield* Effect.forkChild(console.waitForText(/ready (\d)/), { startImmediately: true })
+      const second = yield* Effect.forkChild(console.waitForText(/ready (\d)/), { startImmediately: true })
+      const given = yield* Effect.forkChild(console.waitForText(/ready/), { startImmediately: true })
+      yield* Fiber.interrupt(given)
+      port.raw(bytes("rea"))
+      port.raw(bytes("dy 1\nready 2\n"))
+      assert.strictEqual((yield* Fiber.join(first))[1], "1")
+      assert.strictEqual((yield* Fiber.join(second))[1], "2")
+    })
+  )
+
+  it.live("fails a wait when the console ends, but matches what is there", () =>
+    Effect.gen(function* () {
+      const { port, console } = yield* openConsole()
+      const waiting = yield* Effect.forkChild(Effect.flip(console.waitForText(/never/)), { startImmediately: true })
+      port.raw(bytes("Power down"))
+      yield* until(() => console.text() === "Power down")
+      port.hangUp()
+      assert.strictEqual((yield* Fiber.join(waiting)).reason._tag, "ChannelClosed")
+      assert.isDefined(yield* console.waitForText(/Power down/))
+      assert.strictEqual((yield* Effect.flip(console.waitForText(/Power down/))).reason._tag, "ChannelClosed")
+    })
+  )
+
+  it.live("types", () =>
+    Effect.gen(function* () {
+      const { port, console } = yield* openConsole()
+      const typed: Array<string> = []
+      port.onBytes = (chunk) => typed.push(text(chunk))
+      yield* console.send(bytes("root\n"))
+      yield* until(() => typed.join("") === "root\n")
+    })
+  )
+})
