@@ -92,7 +92,10 @@ export const makeEventLog = Effect.fn("EventLog.make")(function* (options: {
     if (masked.length > 0) yield* appendEvents(masked.map((event) => encodeEvent(event)))
     const lines = masked.filter((event) => event._tag === "ConsoleLine")
     for (const [machine, written] of Map.groupBy(lines, (line) => line.machine)) {
-      yield* appendConsole(machine, written.map(({ text }) => text))
+      yield* appendConsole(
+        machine,
+        written.map(({ text }) => text)
+      )
     }
   })
   return { append }

@@ -20,7 +20,10 @@ const printEvery = 10_000
 const barWidth = 24
 
 const bytes = (count: number): string =>
-  ByteSize.format(ByteSize.bytes(Math.max(0, Math.round(count))), { system: "binary", precision: count < 1024 ** 3 ? 0 : 1 })
+  ByteSize.format(ByteSize.bytes(Math.max(0, Math.round(count))), {
+    system: "binary",
+    precision: count < 1024 ** 3 ? 0 : 1
+  })
 
 const amount = (progress: Progress): string => {
   const { done, total, unit } = progress

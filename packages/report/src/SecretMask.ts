@@ -18,7 +18,7 @@ const targetsOf = (secrets: ReadonlyArray<string>): ReadonlyArray<string> => [
     secrets
       .flatMap((secret) => [secret, ...secret.split(/\r?\n/u)])
       .filter((target) => target.trim() !== "")
-      .sort((left, right) => right.length - left.length)
+      .toSorted((left, right) => right.length - left.length)
   )
 ]
 

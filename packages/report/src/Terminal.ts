@@ -246,7 +246,8 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
       case "Log":
         return log(event)
       case "ArtifactSaved":
-        if (event.kind === "screenshot") print(`${prefix(event.machine)}${style.dim(`saved ${stripControl(event.path)}`)}`)
+        if (event.kind === "screenshot")
+          print(`${prefix(event.machine)}${style.dim(`saved ${stripControl(event.path)}`)}`)
         return
       case "MachineConnected":
       case "BootProfiled":

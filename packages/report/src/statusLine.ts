@@ -29,7 +29,8 @@ const clock = (milliseconds: number): string => {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`
 }
 
-const shortened = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, width - 1)}…`)
+const shortened = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, width - 1)}…`
 
 /** Undefined when nothing runs. */
 export const statusLine = (options: {

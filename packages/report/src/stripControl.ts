@@ -12,7 +12,7 @@ const sequences = new RegExp(`${controlString}|${controlSequence}|${escape}`, "g
  * What is left of the control characters: C0 without the tab, C1, and the Unicode characters that end lines or turn the direction of text
  * around, with which a guest could make a line look like another.
  */
-const characters = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/gu
+const characters = /(?!\t)[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu
 
 /** One line without control sequences. Of parts that a carriage return wrote over each other the last one stays. */
 export const stripControl = (line: string): string =>

@@ -14,7 +14,10 @@ const indented = (lines: ReadonlyArray<string>, by = "  "): ReadonlyArray<string
 /** Rows with their columns aligned; the style is put on after the widths are known. */
 const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<ReadonlyArray<string>> => {
   const widths = rows.reduce<ReadonlyArray<number>>(
-    (known, row) => Array.from({ length: Math.max(known.length, row.length) }, (_, column) => Math.max(known[column] ?? 0, row[column]?.length ?? 0)),
+    (known, row) =>
+      Array.from({ length: Math.max(known.length, row.length) }, (_, column) =>
+        Math.max(known[column] ?? 0, row[column]?.length ?? 0)
+      ),
     []
   )
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)))
@@ -39,21 +42,24 @@ const withoutEmptyColumns = (rows: ReadonlyArray<ReadonlyArray<string>>): Readon
   return rows.map((row) => row.filter((_, column) => data.some((cells) => (cells[column] ?? "") !== "")))
 }
 
+const joined = (cells: ReadonlyArray<string>): string => cells.join("   ").trimEnd()
+
 const bootLines = (machines: ReadonlyArray<MachineReport>, style: Style): ReadonlyArray<string> => {
   const started = machines.filter(({ start }) => start !== undefined)
   if (started.length === 0) return []
   const [heading = [], ...rows] = table(withoutEmptyColumns([["boot", ...bootColumns], ...started.map(bootRow)]))
-  const line = (cells: ReadonlyArray<string>): string => cells.join("   ").trimEnd()
   const slowest = (machine: MachineReport | undefined): ReadonlyArray<string> => {
     const units = machine?.profile?.slowestUnits ?? []
     return units.length === 0
       ? []
-      : indented([style.dim(`slowest: ${units.map(({ unit, seconds: time }) => `${unit} ${seconds(time)}`).join(", ")}`)])
+      : indented([
+          style.dim(`slowest: ${units.map(({ unit, seconds: time }) => `${unit} ${seconds(time)}`).join(", ")}`)
+        ])
   }
   return [
-    style.dim(line(heading)),
+    style.dim(joined(heading)),
     ...rows.flatMap(([name = "", ...cells], index) => [
-      `${style.machine(started[index]?.name ?? "")}${name.slice((started[index]?.name ?? "").length)}   ${line(cells)}`,
+      `${style.machine(started[index]?.name ?? "")}${name.slice((started[index]?.name ?? "").length)}   ${joined(cells)}`,
       ...slowest(started[index])
     ])
   ]
@@ -107,9 +113,7 @@ const failureLines = (failure: Failure, style: Style): ReadonlyArray<string> => 
 }
 
 const artifactLines = ({ artifacts }: Report, style: Style): ReadonlyArray<string> =>
-  artifacts.length === 0
-    ? []
-    : [`${style.dim("files")}  ${artifacts.map(({ path }) => stripControl(path)).join(", ")}`]
+  artifacts.length === 0 ? [] : [`${style.dim("files")}  ${artifacts.map(({ path }) => stripControl(path)).join(", ")}`]
 
 const verdictLine = (report: Report, style: Style): string => {
   const name = report.run?.name ?? "the run"

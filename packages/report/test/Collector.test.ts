@@ -42,7 +42,10 @@ describe("Collector", () => {
 
   it("has the verdict and its reasons", () => {
     assert.strictEqual(report.verdict, "failed")
-    assert.deepStrictEqual(report.failures.map(({ tag }) => tag), ["TestFailure/CommandFailed"])
+    assert.deepStrictEqual(
+      report.failures.map(({ tag }) => tag),
+      ["TestFailure/CommandFailed"]
+    )
   })
 
   it("tells of a run that broke off, and does not change afterwards", () => {
@@ -62,11 +65,19 @@ describe("Collector", () => {
 
   it("bounds the output that it keeps", () => {
     const bounded = makeCollector()
-    bounded.add(makeTimeline([[0, { _tag: "StepStarted", step: "s1", kind: "command", title: "a" }]])[0] ?? assert.fail())
+    bounded.add(
+      makeTimeline([[0, { _tag: "StepStarted", step: "s1", kind: "command", title: "a" }]])[0] ?? assert.fail()
+    )
     for (const event of makeTimeline(
       Array.from({ length: 100 }, (_, index) => [
         index,
-        { _tag: "CommandOutput", machine: "vm", step: "s1", stream: "stdout", text: `${index}`.padEnd(1024, "x") } as const
+        {
+          _tag: "CommandOutput",
+          machine: "vm",
+          step: "s1",
+          stream: "stdout",
+          text: `${index}`.padEnd(1024, "x")
+        } as const
       ])
     )) {
       bounded.add(event)

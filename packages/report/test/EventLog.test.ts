@@ -1,12 +1,12 @@
 import { consoleLogName, makeEventLog, readEventLog } from "@nix-vm-test/report/EventLog"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Stream from "effect/Stream"
 import { failingRun, makeTimeline, passingRun } from "./exampleRuns.ts"
 
-layer(NodeServices.layer)("EventLog", (it) => {
+layer(NodeFileSystem.layer)("EventLog", (it) => {
   const temporary = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
 
   it.effect("gives the same events again", () =>
@@ -28,7 +28,11 @@ layer(NodeServices.layer)("EventLog", (it) => {
       yield* log.append(passingRun)
       yield* log.append(makeTimeline([[0, { _tag: "ConsoleLine", machine: "client", text: "second" }]]))
       const fs = yield* FileSystem.FileSystem
-      assert.deepStrictEqual((yield* fs.readDirectory(directory)).sort(), ["client.console.log", "events.jsonl", "server.console.log"])
+      assert.deepStrictEqual((yield* fs.readDirectory(directory)).toSorted(), [
+        "client.console.log",
+        "events.jsonl",
+        "server.console.log"
+      ])
       assert.strictEqual(
         yield* fs.readFileString(`${directory}/client.console.log`),
         "[    0.000000] Linux version 6.1.0-28-amd64\nsecond\n"
@@ -56,7 +60,10 @@ layer(NodeServices.layer)("EventLog", (it) => {
       const fs = yield* FileSystem.FileSystem
       assert.strictEqual(yield* fs.readFileString(`${directory}/vm.console.log`), "***\n")
       const events = yield* Stream.runCollect(readEventLog(`${directory}/events.jsonl`))
-      assert.deepStrictEqual(events.map((event) => ("text" in event ? event.text : "")), ["***", "", "***"])
+      assert.deepStrictEqual(
+        events.map((event) => ("text" in event ? event.text : "")),
+        ["***", "", "***"]
+      )
     })
   )
 

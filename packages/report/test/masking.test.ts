@@ -23,22 +23,29 @@ describe("SecretMask", () => {
     assert.strictEqual(makeSecretMask(secrets).whole(text), expected)
   })
 
-  it.prop("masks a stream as it masks the whole, however it is cut", [Schema.Array(secret), letters, sizes], ([secrets, text, cuts]) => {
-    const mask = makeSecretMask(secrets)
-    const stream = mask.stream()
-    let rest = text
-    let masked = ""
-    for (const size of cuts) {
-      masked += stream.push(rest.slice(0, size))
-      rest = rest.slice(size)
+  it.prop(
+    "masks a stream as it masks the whole, however it is cut",
+    [Schema.Array(secret), letters, sizes],
+    ([secrets, text, cuts]) => {
+      const mask = makeSecretMask(secrets)
+      const stream = mask.stream()
+      let rest = text
+      let masked = ""
+      for (const size of cuts) {
+        masked += stream.push(rest.slice(0, size))
+        rest = rest.slice(size)
+      }
+      masked += stream.push(rest) + stream.end()
+      assert.strictEqual(masked, mask.whole(text))
     }
-    masked += stream.push(rest) + stream.end()
-    assert.strictEqual(masked, mask.whole(text))
-  })
+  )
 
   it("gives away nothing of a secret before it is known to be none", () => {
     const stream = makeSecretMask(["hunter2"]).stream()
-    assert.deepStrictEqual([stream.push("the hunt"), stream.push("er"), stream.push("2"), stream.push(" hunt"), stream.end()], ["the ", "", "***", " ", "hunt"])
+    assert.deepStrictEqual(
+      [stream.push("the hunt"), stream.push("er"), stream.push("2"), stream.push(" hunt"), stream.end()],
+      ["the ", "", "***", " ", "hunt"]
+    )
   })
 })
 
@@ -51,7 +58,10 @@ describe("the events' mask", () => {
     const events = makeTimeline([
       [0, { _tag: "StepStarted", step: "s1", machine: "vm", kind: "command", title: "must succeed: login hunter2" }],
       [1, { _tag: "CommandOutput", machine: "vm", step: "s1", stream: "stdout", text: "password: hun" }],
-      [2, { _tag: "CommandOutput", machine: "vm", step: "s1", stream: "stderr", text: "ter2 is no secret here, hunte" }],
+      [
+        2,
+        { _tag: "CommandOutput", machine: "vm", step: "s1", stream: "stderr", text: "ter2 is no secret here, hunte" }
+      ],
       [3, { _tag: "CommandOutput", machine: "vm", step: "s1", stream: "stdout", text: "ter2\nhunt" }],
       [4, { _tag: "StepFinished", step: "s1", outcome: "failed", durationMs: 4, detail: "no hunter2" }],
       [5, { _tag: "ConsoleLine", machine: "vm", text: "hun\u001b[0mter2" }],
@@ -86,7 +96,10 @@ describe("the events' mask", () => {
       masked.flatMap((event) => (event._tag === "CommandOutput" ? [`${event.stream} ${event.text}`] : [])),
       ["stdout password: ", "stderr ter2 is no secret here, ", "stdout ***\n", "stdout hunt", "stderr hunte"]
     )
-    assert.deepStrictEqual(masked.map(({ sequence }) => sequence), masked.map((_, index) => index))
+    assert.deepStrictEqual(
+      masked.map(({ sequence }) => sequence),
+      masked.map((_, index) => index)
+    )
     assert.strictEqual(masked.at(-1)?._tag, "RunFinished")
   })
 

@@ -19,11 +19,11 @@ export const macAddress = (options: { readonly network: number; readonly machine
 
 /** Numbers of machines: their position among the sorted names, from 1. */
 export const machineNumbers = (names: Iterable<string>): ReadonlyMap<string, number> =>
-  new Map([...names].sort().map((name, index) => [name, index + 1]))
+  new Map([...names].toSorted().map((name, index) => [name, index + 1]))
 
 /** A name that is a number from 1 to 254 is that network's number, as the VLANs of NixOS; the others get the free numbers, sorted. */
 export const networkNumbers = (names: Iterable<string>): ReadonlyMap<string, number> => {
-  const sorted = [...names].sort()
+  const sorted = [...names].toSorted()
   const numbered = sorted.filter((name) => /^[1-9]\d{0,2}$/u.test(name) && Number(name) <= 254)
   const taken = new Set(numbered.map(Number))
   const numbers = new Map(numbered.map((name) => [name, Number(name)]))
@@ -67,7 +67,8 @@ const add = (bytes: ReadonlyArray<number>, summand: number): Uint8Array => {
 
 /** IPv4's last address of a network is its broadcast address. */
 const isBroadcast = (network: IpNetwork.IpNetwork, address: NetAddress.IpAddress): boolean =>
-  NetAddress.isIpv4Address(address) && NetAddress.formatIp(IpNetwork.lastAddress(network)) === NetAddress.formatIp(address)
+  NetAddress.isIpv4Address(address) &&
+  NetAddress.formatIp(IpNetwork.lastAddress(network)) === NetAddress.formatIp(address)
 
 /** The machine's number added to the prefix; undefined where the prefix has no room for it. */
 export const addressIn = (options: {

@@ -65,7 +65,8 @@ const planBoot = (options: PlanMachineOptions): Result.Result<MachinePlan["boot"
   const direct = image.kernel !== undefined && mode !== "disk"
   if (!direct && mode === "kernel") return fail({ _tag: "NoKernel", machine })
   if (!direct && mode !== "kernel" && kernelArgs.length > 0) return fail({ _tag: "KernelArgsUnused", machine, mode })
-  if (!direct && host.architecture !== "x86_64") return fail({ _tag: "NoFirmware", machine, architecture: host.architecture })
+  if (!direct && host.architecture !== "x86_64")
+    return fail({ _tag: "NoFirmware", machine, architecture: host.architecture })
   return Result.succeed(direct ? "kernel" : "disk")
 }
 

@@ -35,7 +35,7 @@ const planNetworks = (spec: TestSpec): ReadonlyArray<NetworkPlan> => {
       const number = numbers.get(name) ?? 0
       return { name, number, mtu: network.mtu, ...networkPrefixes({ network, number }) }
     })
-    .sort((left, right) => left.number - right.number)
+    .toSorted((left, right) => left.number - right.number)
 }
 
 const planLimits = (spec: TestSpec): TestPlan["limits"] => {
@@ -46,7 +46,10 @@ const planLimits = (spec: TestSpec): TestPlan["limits"] => {
   return { test: limit("test"), boot: limit("boot"), command: limit("command"), shutdown: limit("shutdown") }
 }
 
-const requiredPaths = (machines: ReadonlyArray<MachinePlan>, script: TestPlan["script"]): ReadonlyArray<RequiredPath> => [
+const requiredPaths = (
+  machines: ReadonlyArray<MachinePlan>,
+  script: TestPlan["script"]
+): ReadonlyArray<RequiredPath> => [
   ...machines.flatMap((machine) => [
     ...machine.shares.map(({ source, mountTag }) => ({
       path: source,
@@ -81,7 +84,17 @@ export const planTest = (options: PlanTestOptions): Result.Result<TestPlan, Plan
       }
       const joined = machine.networks.flatMap((wanted) => networks.filter((network) => network.name === wanted))
       machines.push(
-        yield* planMachine({ name, index, spec: machine, image, networks: joined, host, runDirectory, baseDirectory, agent })
+        yield* planMachine({
+          name,
+          index,
+          spec: machine,
+          image,
+          networks: joined,
+          host,
+          runDirectory,
+          baseDirectory,
+          agent
+        })
       )
     }
     const script =

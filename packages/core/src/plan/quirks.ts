@@ -17,7 +17,11 @@ export interface Processor {
 }
 
 interface Quirk extends AppliedQuirk {
-  readonly applies: (options: { readonly host: HostFacts; readonly image: StoredImage; readonly cpus: number }) => boolean
+  readonly applies: (options: {
+    readonly host: HostFacts
+    readonly image: StoredImage
+    readonly cpus: number
+  }) => boolean
   readonly change: (processor: Processor) => Processor
 }
 

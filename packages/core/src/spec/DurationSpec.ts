@@ -22,7 +22,8 @@ const units = {
   days: 86_400_000
 } as const
 
-const isUnit = (text: string | undefined): text is keyof typeof units => text !== undefined && Object.hasOwn(units, text)
+const isUnit = (text: string | undefined): text is keyof typeof units =>
+  text !== undefined && Object.hasOwn(units, text)
 
 const part = String.raw`(\d+(?:\.\d+)?) ?(${Object.keys(units).join("|")})`
 const pattern = new RegExp(`^${part}(?: ?${part})*$`, "u")

@@ -13,7 +13,11 @@ export type Architecture = typeof Architecture.Type
 export const Digest = Schema.Struct({
   algorithm: Schema.Literals(["sha256", "sha512"]),
   /** Lower case hexadecimal. */
-  hex: Schema.String.check(Schema.isPattern(/^(?:[0-9a-f]{64}|[0-9a-f]{128})$/u, { message: "expected 64 or 128 lower case hexadecimal digits" }))
+  hex: Schema.String.check(
+    Schema.isPattern(/^(?:[0-9a-f]{64}|[0-9a-f]{128})$/u, {
+      message: "expected 64 or 128 lower case hexadecimal digits"
+    })
+  )
 })
 export type Digest = typeof Digest.Type
 

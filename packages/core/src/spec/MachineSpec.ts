@@ -12,9 +12,7 @@ export const HostName = Schema.String.check(
   })
 )
 
-const AbsolutePath = Schema.String.check(
-  Schema.isPattern(/^\/[^\0]*$/u, { expected: "an absolute path in the guest" })
-)
+const AbsolutePath = Schema.String.check(Schema.isPattern(/^\/[^\0]*$/u, { expected: "an absolute path in the guest" }))
 
 const port = (minimum: number) =>
   Schema.Int.check(Schema.isBetween({ minimum, maximum: 65_535 }, { expected: `a port from ${minimum} to 65535` }))
@@ -127,7 +125,10 @@ const fields = {
     default: false
   }).pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   start: Schema.Literals(["auto", "clone", "cold"])
-    .annotate({ description: "clone: from a sealed template; cold: boot; auto: clone where it can be.", default: "auto" })
+    .annotate({
+      description: "clone: from a sealed template; cold: boot; auto: clone where it can be.",
+      default: "auto"
+    })
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed("auto" as const))),
   boot: BootSpec.pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
   selinux: Schema.optionalKey(

@@ -23,6 +23,8 @@ export class SpecError extends Schema.TaggedError<SpecError>()("SpecError", {
     if (this.reason._tag === "NotJson") return `${this.origin} is not JSON: ${this.reason.detail}`
     const { problems } = this.reason
     const lines = problems.map(({ path, message }) => (path === "" ? `  ${message}` : `  ${path}: ${message}`))
-    return [`${this.origin}: ${problems.length === 1 ? "1 problem" : `${problems.length} problems`}`, ...lines].join("\n")
+    return [`${this.origin}: ${problems.length === 1 ? "1 problem" : `${problems.length} problems`}`, ...lines].join(
+      "\n"
+    )
   }
 }

@@ -73,7 +73,8 @@ const expectedOfChecks = (ast: SchemaAST.AST): string | undefined => {
 
 /** True for a union's member that the value can't have meant, since a key that makes it this member is absent. */
 const lacksKey = (issue: SchemaIssue.Issue): boolean =>
-  issue._tag === "Composite" && issue.issues.some((inner) => inner._tag === "Pointer" && inner.issue._tag === "MissingKey")
+  issue._tag === "Composite" &&
+  issue.issues.some((inner) => inner._tag === "Pointer" && inner.issue._tag === "MissingKey")
 
 /** Everything that is wrong, in the order of the schema's keys. */
 export const problemsOf = (issue: SchemaIssue.Issue, path: Path = []): ReadonlyArray<SpecProblem> => {
@@ -93,7 +94,9 @@ export const problemsOf = (issue: SchemaIssue.Issue, path: Path = []): ReadonlyA
       const meant = issue.issues.filter((inner) => inner._tag === "Composite" && !lacksKey(inner))
       const [only] = meant
       const isObject = only?._tag === "Composite" && only.ast._tag === "Objects"
-      return meant.length === 1 && only !== undefined && isObject ? problemsOf(only, path) : at(expectation(expectedOf(issue.ast), issue))
+      return meant.length === 1 && only !== undefined && isObject
+        ? problemsOf(only, path)
+        : at(expectation(expectedOf(issue.ast), issue))
     }
     case "MissingKey":
       return at("missing")
@@ -102,7 +105,10 @@ export const problemsOf = (issue: SchemaIssue.Issue, path: Path = []): ReadonlyA
     case "InvalidType":
       return at(expectation(expectedOf(issue.ast), issue))
     case "InvalidValue":
-      return at(text(issue.annotations?.["message"]) ?? expectation(text(issue.annotations?.["expected"]) ?? "another value", issue))
+      return at(
+        text(issue.annotations?.["message"]) ??
+          expectation(text(issue.annotations?.["expected"]) ?? "another value", issue)
+      )
     case "Forbidden":
     case "OneOf":
       return at("not allowed here")

@@ -1,4 +1,10 @@
-import { addressIn, macAddress, machineNumbers, networkNumbers, networkPrefixes } from "@nix-vm-test/core/plan/addresses"
+import {
+  addressIn,
+  macAddress,
+  machineNumbers,
+  networkNumbers,
+  networkPrefixes
+} from "@nix-vm-test/core/plan/addresses"
 import { assert, describe, it } from "@effect/vitest"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Result from "effect/Result"
@@ -46,7 +52,14 @@ describe("own prefixes", () => {
 
 describe("numbers", () => {
   it("of machines follow their sorted names", () => {
-    assert.deepStrictEqual([...machineNumbers(["web", "db", "a2"])], [["a2", 1], ["db", 2], ["web", 3]])
+    assert.deepStrictEqual(
+      [...machineNumbers(["web", "db", "a2"])],
+      [
+        ["a2", 1],
+        ["db", 2],
+        ["web", 3]
+      ]
+    )
   })
 
   it("of networks: a number names itself, the others fill the gaps", () => {
@@ -60,8 +73,12 @@ describe("numbers", () => {
     })
   })
 
-  it.prop("of networks are all different", [Schema.UniqueArray(Schema.String.check(Schema.isPattern(/^[a-z0-9]{1,3}$/u)))], ([names]) => {
-    const numbers = [...networkNumbers(names).values()]
-    assert.strictEqual(new Set(numbers).size, names.length)
-  })
+  it.prop(
+    "of networks are all different",
+    [Schema.UniqueArray(Schema.String.check(Schema.isPattern(/^[a-z0-9]{1,3}$/u)))],
+    ([names]) => {
+      const numbers = [...networkNumbers(names).values()]
+      assert.strictEqual(new Set(numbers).size, names.length)
+    }
+  )
 })

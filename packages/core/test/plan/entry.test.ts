@@ -6,7 +6,8 @@ import { planOne, storedImage } from "./examples.ts"
 
 const unit = "[Unit]\nDescription=agent\n"
 
-const entryOf = (entry: EntryStrategy): EntryPlan => Result.getOrThrow(planOne({}, { image: storedImage({ entry }) })).entry
+const entryOf = (entry: EntryStrategy): EntryPlan =>
+  Result.getOrThrow(planOne({}, { image: storedImage({ entry }) })).entry
 
 const decodeBase64 = (text: string): string => Buffer.from(text, "base64").toString()
 
@@ -16,7 +17,8 @@ const credentials = (entry: EntryPlan): Record<string, string> =>
     entry.arguments
       .filter((word) => word !== "-smbios")
       .map((word) => {
-        const [, name = "", content = ""] = /^type=11,value=io\.systemd\.credential\.binary:([^=]+)=(.*)$/u.exec(word) ?? []
+        const [, name = "", content = ""] =
+          /^type=11,value=io\.systemd\.credential\.binary:([^=]+)=(.*)$/u.exec(word) ?? []
         return [name, decodeBase64(content)]
       })
   )
@@ -42,13 +44,16 @@ describe("entry", () => {
       .split("\n")
       .filter((line) => line.startsWith("f~"))
       .map((line) => line.split(" "))
-    assert.deepStrictEqual(files.map((words) => [words[1], decodeBase64(words.at(-1) ?? "")]), [
+    assert.deepStrictEqual(
+      files.map((words) => [words[1], decodeBase64(words.at(-1) ?? "")]),
       [
-        "/run/udev/rules.d/99-nix-vm-test.rules",
-        `SUBSYSTEM=="virtio-ports", ATTR{name}=="nix-vm-test.agent", TAG+="systemd", ENV{SYSTEMD_WANTS}+="nix-vm-test-agent.service"\n`
-      ],
-      ["/run/systemd/system/nix-vm-test-agent.service", unit]
-    ])
+        [
+          "/run/udev/rules.d/99-nix-vm-test.rules",
+          `SUBSYSTEM=="virtio-ports", ATTR{name}=="nix-vm-test.agent", TAG+="systemd", ENV{SYSTEMD_WANTS}+="nix-vm-test-agent.service"\n`
+        ],
+        ["/run/systemd/system/nix-vm-test-agent.service", unit]
+      ]
+    )
   })
 
   it("by cloud-init is a seed disk, which the machine has", () => {

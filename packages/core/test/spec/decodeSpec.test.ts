@@ -153,9 +153,20 @@ describe("decodeSpec", () => {
     [{}, ["machines: missing"]],
     [3, [": expected an object, got 3"]],
     [{ machines: {} }, ["machines: expected at least one machine, got {}"]],
-    [machine({ image: "Debian 12" }), [`machines.vm.image: expected "debian:12", { "file": … } or { "url": …, "sha256" or "sha512": … }, got "Debian 12"`]],
-    [machine({ forwardPorts: [{ guest: 0 }] }), ["machines.vm.forwardPorts[0].guest: expected a port from 1 to 65535, got 0"]],
-    [machine({ networks: ["lan"] }), [`machines.vm.networks[0]: no network "lan" under "networks": add "networks": { "lan": {} }`]],
+    [
+      machine({ image: "Debian 12" }),
+      [
+        `machines.vm.image: expected "debian:12", { "file": … } or { "url": …, "sha256" or "sha512": … }, got "Debian 12"`
+      ]
+    ],
+    [
+      machine({ forwardPorts: [{ guest: 0 }] }),
+      ["machines.vm.forwardPorts[0].guest: expected a port from 1 to 65535, got 0"]
+    ],
+    [
+      machine({ networks: ["lan"] }),
+      [`machines.vm.networks[0]: no network "lan" under "networks": add "networks": { "lan": {} }`]
+    ],
     [
       { ...machine({ networks: ["lann"] }), networks: { lan: {} } },
       [`machines.vm.networks[0]: no network "lann" under "networks": did you mean "lan"?`]
@@ -164,7 +175,10 @@ describe("decodeSpec", () => {
       machine({ shares: { a: { source: "a", target: "/a" } }, sharedDirs: { b: { source: "b", target: "/b" } } }),
       ["machines.vm.sharedDirs: another spelling of shares: give only one of them"]
     ],
-    [{ ...machine({}), script: { file: "test.rb" } }, [`script.file: expected a file that ends in .ts, .mts, .js, .mjs or .py, got "test.rb"`]],
+    [
+      { ...machine({}), script: { file: "test.rb" } },
+      [`script.file: expected a file that ends in .ts, .mts, .js, .mjs or .py, got "test.rb"`]
+    ],
     [machine({ zzz: 1 }), [/^machines\.vm\.zzz: unknown; known are image, memory, /u]]
   ])("refuses %j", (spec, expected) => {
     const found = problems(spec)

@@ -7,7 +7,12 @@ import { tmpfilesArguments } from "./tmpfiles.ts"
 /** `arguments` are QEMU's; a `nocloud` seed is a disk that has to be written to `path` before the start. */
 export type EntryPlan =
   | { readonly strategy: "installed" | "credential" | "tmpfiles"; readonly arguments: ReadonlyArray<string> }
-  | { readonly strategy: "nocloud"; readonly arguments: ReadonlyArray<string>; readonly seed: NoCloudSeed; readonly path: string }
+  | {
+      readonly strategy: "nocloud"
+      readonly arguments: ReadonlyArray<string>
+      readonly seed: NoCloudSeed
+      readonly path: string
+    }
 
 /** The way that the image's facts name; none for an image that has the agent already. */
 export const planEntry = (options: {
