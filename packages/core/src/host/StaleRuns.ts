@@ -43,7 +43,9 @@ const killUsers = Effect.fnUntraced(function* (path: string) {
   for (const pid of pids) {
     const [program = "", ...args] = (yield* commandLineOf(pid)).split("\0")
     if (/(?:^|\/)qemu-system-[^/]+$/u.test(program) && args.some((arg) => arg.includes(`${path}/`))) {
-      yield* Effect.ignore(Effect.try({ try: () => process.kill(Number(pid), "SIGKILL"), catch: (cause) => cause }))
+      yield* Effect.ignore(
+        Effect.try({ try: () => process.kill(Number(pid), "SIGKILL"), catch: () => "gone" as const })
+      )
     }
   }
 })

@@ -14,7 +14,7 @@ export const freeSpace = (where: string): Effect.Effect<Option.Option<number>> =
       const { bavail, bsize } = await fsp.statfs(where)
       return Option.some(bavail * bsize)
     },
-    catch: (cause) => cause
+    catch: () => "unreadable" as const
   }).pipe(
     Effect.catch(() => {
       const parent = path.dirname(where)

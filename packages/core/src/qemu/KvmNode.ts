@@ -107,6 +107,6 @@ export const findKvmNode = Effect.fn("KvmNode.find")(function* (
   const fs = yield* FileSystem.FileSystem
   return yield* Effect.scoped(fs.open(options.node, { flag: "r+" })).pipe(
     Effect.as(Option.none<KvmAbsent>()),
-    Effect.catch((error) => Effect.map(explain(options)(error), Option.some))
+    Effect.catch((error) => Effect.asSome(explain(options)(error)))
   )
 })

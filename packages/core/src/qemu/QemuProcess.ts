@@ -22,11 +22,11 @@ export interface QemuProcessOptions {
   /** The machine's name, for errors. */
   readonly name: string
   /**
-   * QEMU's arguments, without the program. They hold `-qmp unix:QMPPATH,server=on,wait=off`, and `-S` where a guest is
-   * to run.
+   * QEMU's arguments, with `-S` where a guest is to run. The program, its QMP socket and its end with the driver are
+   * added here.
    */
   readonly argv: ReadonlyArray<string>
-  /** The Unix socket that `argv` makes QEMU serve QMP on. */
+  /** Where QEMU shall serve QMP: a path of less than 108 bytes that does not exist yet. */
   readonly qmpPath: string
   readonly cwd?: string | undefined
   /** Called for every QMP event from the first one on; must not throw. */
@@ -71,6 +71,9 @@ const closingLimits = { quit: 2_000, terminate: 1_000 }
 /** Milliseconds to wait for the process's end after its monitor went away: the two are seen in either order. */
 const endAfterCloseMs = 2_000
 
+/** In QEMU's option strings a comma is written twice. */
+const optionValue = (text: string): string => text.replaceAll(",", ",,")
+
 const surestRungs = (
   child: ChildProcess,
   qmp: Qmp,
@@ -92,7 +95,16 @@ const start = Effect.fnUntraced(function* (options: QemuProcessOptions) {
   const qemu = yield* Qemu
   const processes = yield* ChildProcesses
   return yield* processes
-    .spawn({ command: qemu.binary, args: options.argv, cwd: options.cwd })
+    .spawn({
+      command: qemu.binary,
+      args: [
+        ...options.argv,
+        ...["-qmp", `unix:${optionValue(options.qmpPath)},server=on,wait=off`],
+        // Closes the gap between the fork and `setpriv`'s request; QEMU has it since 10.2.
+        ...(qemu.capabilities.exitWithParent ? ["-run-with", "exit-with-parent=on"] : [])
+      ],
+      cwd: options.cwd
+    })
     .pipe(
       Effect.mapError(
         (error) => new QemuError({ reason: { _tag: "SpawnFailed", command: qemu.binary, detail: error.message } })
@@ -131,7 +143,7 @@ const watchForInternalError = Effect.fnUntraced(function* (child: ChildProcess, 
     Effect.ignore,
     Effect.forkScoped
   )
-  return Deferred.await(found)
+  return found
 })
 
 /** Starts QEMU and returns when QMP answers. Fails as `ExitedEarly`, with stderr, as soon as QEMU ends before. */
@@ -164,7 +176,7 @@ export const spawnQemu = Effect.fn("QemuProcess.spawn")(function* (
     qmp,
     exited,
     stderrTail: child.stderrTail,
-    internalError,
+    internalError: Deferred.await(internalError),
     stop: (stopOptions = {}) => {
       const limits = { ...defaultStopLimits, ...stopOptions.limits }
       const { graceful, acpi = true } = stopOptions

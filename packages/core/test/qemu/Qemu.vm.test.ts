@@ -3,10 +3,8 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { ChildProcesses } from "@nix-vm-test/core/host/ChildProcesses"
-import { hostFacts } from "@nix-vm-test/core/qemu/hostFacts"
 import { checkHost } from "@nix-vm-test/core/qemu/hostChecks"
 import { Qemu } from "@nix-vm-test/core/qemu/Qemu"
-import * as Result from "effect/Result"
 import { realHost } from "./emptyMachine.ts"
 
 layer(realHost, { excludeTestServices: true })("the QEMU of this machine", (it) => {
@@ -26,13 +24,6 @@ layer(realHost, { excludeTestServices: true })("the QEMU of this machine", (it) 
       assert.strictEqual(qemu.capabilities.streamNetdev, help.includes("-netdev stream"))
       assert.strictEqual(qemu.capabilities.fsdev, help.includes("-fsdev local"))
       assert.strictEqual(qemu.capabilities.userNetdev, help.includes("-netdev user"))
-    })
-  )
-  it.effect("gives the plan its facts", () =>
-    Effect.gen(function* () {
-      const facts = Result.getOrThrow(hostFacts(yield* Qemu, "tcg"))
-      assert.match(facts.machineType, /^(?:pc-i440fx|virt)-\d+\.\d+$/u)
-      assert.strictEqual(facts.accelerator, "tcg")
     })
   )
   it.effect("lets nothing be missing on a machine that runs these tests", () =>

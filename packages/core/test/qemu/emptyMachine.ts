@@ -18,17 +18,12 @@ export const realHost = Layer.unwrap(
 
 export const emptyMachine = ["-M", "none", "-nodefaults", "-no-user-config", "-display", "none", "-S"]
 
-/** Starts a QEMU with these arguments and a monitor in a directory of its own. */
+/** Starts a QEMU with these arguments; its monitor's socket is in a directory of its own, whose name holds a comma. */
 export const startQemu = Effect.fn(function* (
   argv: ReadonlyArray<string>,
   options: Partial<Omit<QemuProcessOptions, "argv" | "qmpPath">> = {}
 ) {
   const fs = yield* FileSystem.FileSystem
-  const qmpPath = `${yield* fs.makeTempDirectoryScoped()}/qmp`
-  return yield* spawnQemu({
-    name: "vm0",
-    ...options,
-    qmpPath,
-    argv: [...argv, "-qmp", `unix:${qmpPath},server=on,wait=off`]
-  })
+  const qmpPath = `${yield* fs.makeTempDirectoryScoped({ prefix: "a,b-" })}/qmp`
+  return yield* spawnQemu({ name: "vm0", ...options, qmpPath, argv })
 })

@@ -5,7 +5,7 @@ import { rmSync } from "node:fs"
 import * as net from "node:net"
 import { createInterface } from "node:readline"
 
-const path = /^unix:(.*),server=on,wait=off$/u.exec(process.argv.at(-1) ?? "")?.[1] ?? ""
+const path = /^unix:(.*),server=on,wait=off$/u.exec(process.argv.at(-1) ?? "")?.[1]?.replaceAll(",,", ",") ?? ""
 const timestamp = { seconds: 1, microseconds: 0 }
 let running = false
 

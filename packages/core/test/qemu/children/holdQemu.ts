@@ -6,7 +6,7 @@ import { emptyMachine, realHost } from "../emptyMachine.ts"
 const qmpPath = `${process.argv[2]}/qmp`
 setInterval(() => {}, 1000)
 await Effect.runPromise(
-  spawnQemu({ name: "vm0", qmpPath, argv: [...emptyMachine, "-qmp", `unix:${qmpPath},server=on,wait=off`] }).pipe(
+  spawnQemu({ name: "vm0", qmpPath, argv: emptyMachine }).pipe(
     Effect.tap(({ pid }) => Effect.sync(() => process.stdout.write(`${pid}\n`))),
     Effect.andThen(Effect.never),
     Effect.scoped,
