@@ -8,8 +8,6 @@ export interface HostFacts {
   readonly accelerator: "kvm" | "tcg"
   /** What QEMU's binary emulates. */
   readonly architecture: Architecture
-  /** QEMU can end with its parent by itself (`-run-with exit-with-parent=on`). */
-  readonly exitWithParent: boolean
   /** QEMU was built with its seccomp sandbox. */
   readonly sandbox: boolean
   /** QEMU has `-netdev stream` (7.2 and later). */

@@ -81,7 +81,10 @@ export interface MachinePlan {
   readonly boot: "kernel" | "disk"
   readonly selinux?: "enforcing" | "permissive" | undefined
   readonly entry: EntryPlan
-  /** QEMU's arguments: what any test's machine of this shape has, and what this test adds. Without the binary; it starts stopped. */
+  /**
+   * QEMU's arguments: what any test's machine of this shape has, and what this test adds. Who starts it adds the program
+   * and its QMP socket; the guest stands still until QMP's `cont`.
+   */
   readonly devices: { readonly base: ReadonlyArray<string>; readonly test: ReadonlyArray<string> }
   /** Both of them. */
   readonly argv: ReadonlyArray<string>

@@ -41,11 +41,8 @@ const process = (machine: Pick<MachinePlan, "name">, host: HostFacts): ReadonlyA
   "-display",
   "none",
   "-S",
-  ...(host.exitWithParent ? ["-run-with", "exit-with-parent=on"] : []),
   // spawn=deny: a guest that breaks out of QEMU can't start a program.
-  ...(host.sandbox
-    ? ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
-    : [])
+  ...(host.sandbox ? ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"] : [])
 ]
 
 const board = (
@@ -96,8 +93,6 @@ export const baseArguments = (options: {
     ...board(machine, host),
     ...kernel(options),
     ...machine.entry.arguments,
-    "-qmp",
-    `unix:${escaped(machine.sockets.qmp)},server=on,wait=off`,
     ...socket("console", machine.sockets.console),
     "-serial",
     "chardev:console",
@@ -132,9 +127,7 @@ export const baseArguments = (options: {
 }
 
 /** What this test adds. QEMU listens on the networks' sockets, so a switch may come and go. */
-export const testArguments = (
-  machine: Pick<MachinePlan, "nics" | "shares" | "extraDisks">
-): ReadonlyArray<string> => [
+export const testArguments = (machine: Pick<MachinePlan, "nics" | "shares" | "extraDisks">): ReadonlyArray<string> => [
   ...machine.nics.flatMap((nic, index) => [
     "-netdev",
     `stream,id=net${index + 1},server=on,addr.type=unix,addr.path=${escaped(nic.socket)}`,

@@ -15,7 +15,6 @@ export const host = (changes: Partial<HostFacts> = {}): HostFacts => ({
   machineType: "pc-i440fx-7.2",
   accelerator: "tcg",
   architecture: "x86_64",
-  exitWithParent: false,
   sandbox: true,
   streamNetdev: true,
   ...changes
@@ -49,7 +48,11 @@ export const storedImage = (
 }
 
 export const withKernel = {
-  kernel: { kernel: "/cache/images/vmlinuz", initrd: "/cache/images/initrd", commandLine: "root=LABEL=root ro console=ttyS0" }
+  kernel: {
+    kernel: "/cache/images/vmlinuz",
+    initrd: "/cache/images/initrd",
+    commandLine: "root=LABEL=root ro console=ttyS0"
+  }
 } as const
 
 export const plan = (options: {

@@ -30,7 +30,9 @@ const twoMachines = {
   timeouts: { test: "2h" }
 }
 
-const reasonOf = <A>(result: Result.Result<A, { readonly reason: { readonly _tag: string }; readonly message: string }>) =>
+const reasonOf = <A>(
+  result: Result.Result<A, { readonly reason: { readonly _tag: string }; readonly message: string }>
+) =>
   Result.match(result, {
     onSuccess: () => "planned",
     onFailure: ({ reason, message }) => `${reason._tag}: ${message}`
@@ -44,8 +46,20 @@ describe("planTest", () => {
   const planned = Result.getOrThrow(plan({ spec: twoMachines }))
 
   it("numbers machines and networks by their sorted names", () => {
-    assert.deepStrictEqual(planned.machines.map(({ name, index }) => [name, index]), [["client", 1], ["server", 2]])
-    assert.deepStrictEqual(planned.networks.map(({ name, number, mtu }) => [name, number, mtu]), [["lan", 1, 1500], ["wan", 2, 9000]])
+    assert.deepStrictEqual(
+      planned.machines.map(({ name, index }) => [name, index]),
+      [
+        ["client", 1],
+        ["server", 2]
+      ]
+    )
+    assert.deepStrictEqual(
+      planned.networks.map(({ name, number, mtu }) => [name, number, mtu]),
+      [
+        ["lan", 1, 1500],
+        ["wan", 2, 9000]
+      ]
+    )
   })
 
   it("gives every guest's hosts file the addresses in first networks", () => {
@@ -107,15 +121,24 @@ describe("planMachine", () => {
   })
 
   it("keeps what belongs to this test out of the part that a template has", () => {
-    assert.deepStrictEqual(client?.devices.base.slice(2), server?.devices.base.slice(2).map((word) => word
-      .replaceAll("/m2.", "/m1.")
-      .replace("1536M", "1024M")
-      .replace(/^2$/u, "1")
-      .replace("restrict=off", "restrict=on")))
+    assert.deepStrictEqual(
+      client?.devices.base.slice(2),
+      server?.devices.base
+        .slice(2)
+        .map((word) =>
+          word
+            .replaceAll("/m2.", "/m1.")
+            .replace("1536M", "1024M")
+            .replace(/^2$/u, "1")
+            .replace("restrict=off", "restrict=on")
+        )
+    )
   })
 
   it("boots the kernel directly where it is known", () => {
-    const machine = Result.getOrThrow(planOne({ boot: { kernelArgs: ["quiet", "panic=1"] } }, { image: storedImage(withKernel) }))
+    const machine = Result.getOrThrow(
+      planOne({ boot: { kernelArgs: ["quiet", "panic=1"] } }, { image: storedImage(withKernel) })
+    )
     assert.strictEqual(machine.boot, "kernel")
     expect(lines(machine.argv)).toMatchSnapshot()
   })
@@ -132,11 +155,8 @@ describe("planMachine", () => {
     expect(lines(machine.argv)).toMatchSnapshot()
   })
 
-  it("asks QEMU to end with its parent where it can, and leaves out what it lacks", () => {
-    const { argv } = Result.getOrThrow(
-      planOne({}, { host: host({ qemuVersion: { major: 10, minor: 2, micro: 0 }, exitWithParent: true, sandbox: false }) })
-    )
-    assert.include(argv.join(" "), "-run-with exit-with-parent=on")
+  it("leaves out what this QEMU lacks", () => {
+    const { argv } = Result.getOrThrow(planOne({}, { host: host({ sandbox: false }) }))
     assert.notInclude(argv, "-sandbox")
   })
 
@@ -158,13 +178,22 @@ describe("quirks", () => {
     { qemu: 7, cpuLevel: 3, cpus: 1, model: "max", gets: 1, rules: [] },
     { qemu: 10, cpuLevel: 1, cpus: 4, model: "max", gets: 4, rules: [] }
   ] as const
-  it.each(cases)("QEMU $qemu, level $cpuLevel, $cpus processors: $model, $gets", ({ qemu, cpuLevel, cpus, model, gets, rules }) => {
-    const machine = Result.getOrThrow(
-      planOne({ cpus }, { image: storedImage({ cpuLevel }), host: host({ qemuVersion: { major: qemu, minor: 0, micro: 0 } }) })
-    )
-    assert.deepStrictEqual([machine.cpuModel, machine.cpus], [model, gets])
-    assert.deepStrictEqual(machine.quirks.map(({ id }) => id), [...rules])
-  })
+  it.each(cases)(
+    "QEMU $qemu, level $cpuLevel, $cpus processors: $model, $gets",
+    ({ qemu, cpuLevel, cpus, model, gets, rules }) => {
+      const machine = Result.getOrThrow(
+        planOne(
+          { cpus },
+          { image: storedImage({ cpuLevel }), host: host({ qemuVersion: { major: qemu, minor: 0, micro: 0 } }) }
+        )
+      )
+      assert.deepStrictEqual([machine.cpuModel, machine.cpus], [model, gets])
+      assert.deepStrictEqual(
+        machine.quirks.map(({ id }) => id),
+        [...rules]
+      )
+    }
+  )
 })
 
 describe("plans that can't be", () => {
@@ -173,12 +202,27 @@ describe("plans that can't be", () => {
     ["DiskTooSmall", planOne({ diskSize: "1GiB" })],
     ["NoKernel", planOne({ boot: { mode: "kernel" } })],
     ["KernelArgsUnused", planOne({ boot: { kernelArgs: ["quiet"] } })],
-    ["KernelArgsUnused", planOne({ boot: { mode: "disk", kernelArgs: ["quiet"] } }, { image: storedImage(withKernel) })],
+    [
+      "KernelArgsUnused",
+      planOne({ boot: { mode: "disk", kernelArgs: ["quiet"] } }, { image: storedImage(withKernel) })
+    ],
     ["WrongArchitecture", planOne({}, { host: host({ architecture: "aarch64" }) })],
-    ["SharesUnsupported", planOne({ shares: { a: { source: "a", target: "/a" } } }, { image: storedImage({ ninep: false }) })],
-    ["NetworksUnsupported", planOne({ networks: ["lan"] }, { networks, host: host({ streamNetdev: false, qemuVersion: { major: 6, minor: 2, micro: 0 } }) })],
+    [
+      "SharesUnsupported",
+      planOne({ shares: { a: { source: "a", target: "/a" } } }, { image: storedImage({ ninep: false }) })
+    ],
+    [
+      "NetworksUnsupported",
+      planOne(
+        { networks: ["lan"] },
+        { networks, host: host({ streamNetdev: false, qemuVersion: { major: 6, minor: 2, micro: 0 } }) }
+      )
+    ],
     ["AddressesExhausted", planOne({ networks: ["lan"] }, { networks: { lan: { ipv4: "10.0.0.1/32" } } })],
-    ["TooManyDevices", planOne({ disks: Object.fromEntries(Array.from({ length: 22 }, (_, n) => [`d${n}`, { size: "1M" }])) })],
+    [
+      "TooManyDevices",
+      planOne({ disks: Object.fromEntries(Array.from({ length: 22 }, (_, n) => [`d${n}`, { size: "1M" }])) })
+    ],
     ["SocketPathTooLong", planOne({}, { runDirectory: `/tmp/${"x".repeat(90)}` })]
   ])("%s", (tag, result) => {
     const text = reasonOf(result)

@@ -1,5 +1,4 @@
-import { spawn } from "node:child_process"
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as os from "node:os"
@@ -14,7 +13,8 @@ import { host, planOne, storedImage } from "./examples.ts"
 
 /** Starts QEMU with the machine's arguments; it stops before the guest's first instruction. */
 const start = async (machine: MachinePlan) => {
-  const qemu = spawn("qemu-system-x86_64", machine.argv, { stdio: ["ignore", "ignore", "pipe"] })
+  const qmp = ["-qmp", `unix:${machine.sockets.qmp},server=on,wait=off`]
+  const qemu = spawn("qemu-system-x86_64", [...machine.argv, ...qmp], { stdio: ["ignore", "ignore", "pipe"] })
   let stderr = ""
   qemu.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()))
   const exited = once(qemu, "exit")
@@ -47,7 +47,17 @@ const makeFiles = (machine: MachinePlan, agentDisk: string) => {
   fs.truncateSync(agentDisk, 65_536)
   fs.writeFileSync(machine.disk.image.path, "")
   fs.truncateSync(machine.disk.image.path, machine.disk.image.virtualSize)
-  execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-b", machine.disk.image.path, "-F", "raw", machine.disk.overlay])
+  execFileSync("qemu-img", [
+    "create",
+    "-q",
+    "-f",
+    "qcow2",
+    "-b",
+    machine.disk.image.path,
+    "-F",
+    "raw",
+    machine.disk.overlay
+  ])
   for (const { path: disk, bytes } of machine.extraDisks) {
     fs.writeFileSync(disk, "")
     fs.truncateSync(disk, bytes)
@@ -97,31 +107,38 @@ describe("QEMU's command line", () => {
       assert.strictEqual(cpus.length, 2)
       assert.deepStrictEqual(
         blocks.map((block: { device: string; inserted: { ro: boolean } }) => [block.device, block.inserted.ro]),
-        [["root", false], ["agentdisk", true], ["seed", true], ["disk1", false]]
+        [
+          ["root", false],
+          ["agentdisk", true],
+          ["seed", true],
+          ["disk1", false]
+        ]
       )
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
     }))
 
-  it.each(["credential", "tmpfiles"] as const)("is accepted with the agent's entry by %s, and as many devices as are allowed", (entry) =>
-    withDirectory(async (directory) => {
-      const agentDisk = path.join(directory, "agent.raw")
-      const machine = Result.getOrThrow(
-        planOne(
-          { disks: Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`disk${index}`, { size: "1MiB" }])) },
-          {
-            image: storedImage({ entry, path: path.join(directory, "image.raw"), format: "raw" }),
-            host: host({ sandbox: false }),
-            runDirectory: directory,
-            agentDisk
-          }
+  it.each(["credential", "tmpfiles"] as const)(
+    "is accepted with the agent's entry by %s, and as many devices as are allowed",
+    (entry) =>
+      withDirectory(async (directory) => {
+        const agentDisk = path.join(directory, "agent.raw")
+        const machine = Result.getOrThrow(
+          planOne(
+            { disks: Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`disk${index}`, { size: "1MiB" }])) },
+            {
+              image: storedImage({ entry, path: path.join(directory, "image.raw"), format: "raw" }),
+              host: host({ sandbox: false }),
+              runDirectory: directory,
+              agentDisk
+            }
+          )
         )
-      )
-      makeFiles(machine, agentDisk)
-      const qemu = await start(machine)
-      const added = await qemu.execute("device_add", { driver: "virtio-rng-pci", id: "hotplugged" })
-      const { code, stderr } = await qemu.stop()
-      assert.isUndefined(added.error, "no slot is left for a device that is plugged in later")
-      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
-    })
+        makeFiles(machine, agentDisk)
+        const qemu = await start(machine)
+        const added = await qemu.execute("device_add", { driver: "virtio-rng-pci", id: "hotplugged" })
+        const { code, stderr } = await qemu.stop()
+        assert.isUndefined(added.error, "no slot is left for a device that is plugged in later")
+        assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      })
   )
 })
