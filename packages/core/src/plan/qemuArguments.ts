@@ -2,7 +2,8 @@
 import type { MachinePlan } from "./MachinePlan.ts"
 import type { HostFacts } from "./HostFacts.ts"
 import { userNetworkMac } from "./addresses.ts"
-import { agentDiskSerial, agentPort } from "./entry/agentNames.ts"
+import { agentDiskSerial } from "@nix-vm-test/agent/AgentDisk"
+import { agentPortName } from "@nix-vm-test/agent/AgentUnit"
 
 /** Id of the user network's backend, for port forwards: `hostfwd_add user0 …`. */
 export const userNetworkId = "user0"
@@ -117,7 +118,7 @@ export const baseArguments = (options: {
     "virtio-serial-pci,id=serial",
     ...socket("agent", machine.sockets.agent),
     "-device",
-    `virtserialport,bus=serial.0,chardev=agent,name=${agentPort}`,
+    `virtserialport,bus=serial.0,chardev=agent,name=${agentPortName}`,
     "-netdev",
     `user,id=${userNetworkId},restrict=${machine.internet ? "off" : "on"}`,
     // Without its boot ROM (romfile=) a NIC costs no start-up time, and a template need not match the ROM.

@@ -1,5 +1,5 @@
 /** Entry where systemd (256 and later) makes units from credentials. */
-import { agentUnitName } from "./agentNames.ts"
+import { agentUnitName } from "@nix-vm-test/agent/AgentUnit"
 import { smbiosCredential } from "./smbiosCredential.ts"
 
 /** Two targets want the unit, since a boot into emergency or another default target reaches only the first. */

@@ -1,6 +1,6 @@
 /** Entry into any cloud-init image: a seed disk whose boothook installs and starts the agent's unit. */
 import { userNetworkMac } from "../addresses.ts"
-import { agentUnitName } from "./agentNames.ts"
+import { agentUnitName } from "@nix-vm-test/agent/AgentUnit"
 
 /** Files of the seed: a FAT or ISO 9660 file system with this label, these names at its root. */
 export interface NoCloudSeed {

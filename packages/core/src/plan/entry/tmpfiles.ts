@@ -4,12 +4,12 @@
  * The boot's transaction is computed before the files are there, so a wants-link would come too late: a udev rule starts the unit when
  * the agent's port appears.
  */
-import { agentPort, agentUnitName } from "./agentNames.ts"
+import { agentPortName, agentUnitName } from "@nix-vm-test/agent/AgentUnit"
 import { smbiosCredential } from "./smbiosCredential.ts"
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64")
 
-const rule = `SUBSYSTEM=="virtio-ports", ATTR{name}=="${agentPort}", TAG+="systemd", ENV{SYSTEMD_WANTS}+="${agentUnitName}"\n`
+const rule = `SUBSYSTEM=="virtio-ports", ATTR{name}=="${agentPortName}", TAG+="systemd", ENV{SYSTEMD_WANTS}+="${agentUnitName}"\n`
 
 /** QEMU's arguments; `~` makes systemd-tmpfiles decode the content. Both files are in /run and leave no trace on the disk. */
 export const tmpfilesArguments = (unit: string): ReadonlyArray<string> =>
