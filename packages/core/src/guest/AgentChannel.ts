@@ -5,7 +5,7 @@ import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { UnixSockets } from "../host/UnixSocket.ts"
+import type { UnixSockets } from "../host/UnixSocket.ts"
 import { AgentLink, type LinkChange } from "./AgentLink.ts"
 import type { AgentLogLine } from "./AgentMessage.ts"
 import { exec } from "./exec.ts"
@@ -83,7 +83,9 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => Effect.sync(() => link.close()))
   const context: CallContext = { link, helloTimeoutMs: times.helloTimeoutMs }
   const connected = yield* Deferred.make<void, GuestError>()
-  yield* Effect.forkScoped(superviseLink({ link, changes, path: options.path, times, connected }), { startImmediately: true })
+  yield* Effect.forkScoped(superviseLink({ link, changes, path: options.path, times, connected }), {
+    startImmediately: true
+  })
   yield* Effect.forkScoped(watchSilence({ link, times }))
   yield* Deferred.await(connected)
   return {

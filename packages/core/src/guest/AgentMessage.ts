@@ -48,7 +48,9 @@ export const decodeExit = (payload: Uint8Array): ExitMessage | undefined => {
   return reader.isComplete ? exit : undefined
 }
 
-export const decodeStarted = (payload: Uint8Array): { readonly pid: number; readonly bootClockMs: number } | undefined => {
+export const decodeStarted = (
+  payload: Uint8Array
+): { readonly pid: number; readonly bootClockMs: number } | undefined => {
   const reader = new ByteReader(payload)
   const started = { pid: reader.u32(), bootClockMs: reader.u64() / 1e6 }
   return reader.isComplete ? started : undefined
@@ -63,7 +65,9 @@ export const decodeEndOfStream = (payload: Uint8Array): OutputStream | undefined
   return number === 1 ? "stdout" : number === 2 ? "stderr" : undefined
 }
 
-export const decodeStdinCredit = (payload: Uint8Array): { readonly bytes: number; readonly closed: boolean } | undefined => {
+export const decodeStdinCredit = (
+  payload: Uint8Array
+): { readonly bytes: number; readonly closed: boolean } | undefined => {
   const reader = new ByteReader(payload)
   const credit = { bytes: reader.u32(), closed: reader.u8() !== 0 }
   return reader.isComplete ? credit : undefined

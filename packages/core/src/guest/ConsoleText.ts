@@ -125,7 +125,11 @@ export class ConsoleText {
   #consume(lines: ReadonlyArray<string>, characters: number, separatorLength: number): void {
     let left = characters
     let index = 0
-    for (let line = lines[index]; line !== undefined && index < lines.length - 1 && left > line.length; line = lines[index]) {
+    for (
+      let line = lines[index];
+      line !== undefined && index < lines.length - 1 && left > line.length;
+      line = lines[index]
+    ) {
       left -= line.length + separatorLength
       index++
     }

@@ -122,15 +122,33 @@ export interface GuestChannel {
     readonly gid?: number | undefined
   }) => Effect.Effect<void, GuestError>
   /** The file's stat first, then its bytes; `use` reads them. */
-  readonly readFile: (path: string) => Effect.Effect<{ readonly stat: FileStat; readonly content: Stream.Stream<Uint8Array, GuestError> }, GuestError, Scope.Scope>
+  readonly readFile: (
+    path: string
+  ) => Effect.Effect<
+    { readonly stat: FileStat; readonly content: Stream.Stream<Uint8Array, GuestError> },
+    GuestError,
+    Scope.Scope
+  >
   readonly stat: (path: string, options?: { readonly follow?: boolean }) => Effect.Effect<FileStat, GuestError>
   readonly list: (path: string) => Effect.Effect<ReadonlyArray<DirectoryEntry>, GuestError>
-  readonly makeDirectory: (options: { readonly path: string; readonly mode?: number; readonly uid?: number; readonly gid?: number }) => Effect.Effect<void, GuestError>
+  readonly makeDirectory: (options: {
+    readonly path: string
+    readonly mode?: number
+    readonly uid?: number
+    readonly gid?: number
+  }) => Effect.Effect<void, GuestError>
   readonly makeSymlink: (options: { readonly path: string; readonly target: string }) => Effect.Effect<void, GuestError>
   /** Tries until satisfied or the time is over, inside the guest; `timeoutMs` 0 is one try. */
-  readonly probe: (options: { readonly probe: Probe; readonly timeoutMs: number; readonly intervalMs?: number }) => Effect.Effect<ProbeResult, GuestError>
+  readonly probe: (options: {
+    readonly probe: Probe
+    readonly timeoutMs: number
+    readonly intervalMs?: number
+  }) => Effect.Effect<ProbeResult, GuestError>
   /** After a restore, or to set the guest's clock. */
-  readonly resumed: (options: { readonly wallClockMs: number; readonly entropy: Uint8Array }) => Effect.Effect<void, GuestError>
+  readonly resumed: (options: {
+    readonly wallClockMs: number
+    readonly entropy: Uint8Array
+  }) => Effect.Effect<void, GuestError>
   /** Round trip to the agent, milliseconds. */
   readonly ping: (options?: { readonly timeoutMs?: number }) => Effect.Effect<number, GuestError>
   /** The current session; waits for one while the guest boots, reboots or the agent restarts, as long as the channel is open. */

@@ -23,7 +23,11 @@ export const GuestRefused = Schema.TaggedStruct("GuestRefused", {
   code: Schema.String
 })
 /** Fewer or more bytes arrived than the agent sent. */
-export const BytesLost = Schema.TaggedStruct("BytesLost", { stream: Schema.String, sent: Schema.Finite, received: Schema.Finite })
+export const BytesLost = Schema.TaggedStruct("BytesLost", {
+  stream: Schema.String,
+  sent: Schema.Finite,
+  received: Schema.Finite
+})
 /** More output than the caller allowed to keep in memory. */
 export const OutputTooLarge = Schema.TaggedStruct("OutputTooLarge", { limitBytes: Schema.Finite })
 

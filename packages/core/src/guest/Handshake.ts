@@ -12,8 +12,42 @@ export const protocolVersion = 1
 export const nonceBytes = 16
 
 /** The constants of docs/protocol.md: `õNVTsync…` and `õNVThelo…`. */
-export const syncMark = Uint8Array.of(0xf5, 0x4e, 0x56, 0x54, 0x73, 0x79, 0x6e, 0x63, 0x00, 0x01, 0x02, 0x03, 0xfe, 0xc0, 0x5a, 0xa5)
-export const helloMark = Uint8Array.of(0xf5, 0x4e, 0x56, 0x54, 0x68, 0x65, 0x6c, 0x6f, 0x03, 0x02, 0x01, 0x00, 0xfe, 0xc0, 0x5a, 0xa5)
+export const syncMark = Uint8Array.of(
+  0xf5,
+  0x4e,
+  0x56,
+  0x54,
+  0x73,
+  0x79,
+  0x6e,
+  0x63,
+  0x00,
+  0x01,
+  0x02,
+  0x03,
+  0xfe,
+  0xc0,
+  0x5a,
+  0xa5
+)
+export const helloMark = Uint8Array.of(
+  0xf5,
+  0x4e,
+  0x56,
+  0x54,
+  0x68,
+  0x65,
+  0x6c,
+  0x6f,
+  0x03,
+  0x02,
+  0x01,
+  0x00,
+  0xfe,
+  0xc0,
+  0x5a,
+  0xa5
+)
 
 /** Nonce and mark, version, reserved, length of the rest. */
 const fixedBytes = helloMark.length + nonceBytes + 8
@@ -37,7 +71,11 @@ export const encodeSync = (options: { readonly nonce: Uint8Array; readonly padde
 export const sessionKey = (nonce: Uint8Array): number => new ByteReader(nonce).u32()
 
 export type HandshakeResult =
-  | { readonly _tag: "Hello"; readonly session: GuestSession; /** Bytes of the same chunk that follow the hello. */ readonly rest: Uint8Array }
+  | {
+      readonly _tag: "Hello"
+      readonly session: GuestSession
+      /** Bytes of the same chunk that follow the hello. */ readonly rest: Uint8Array
+    }
   | { readonly _tag: "Refused"; readonly detail: string }
 
 /** Skips bytes, however many, until the HELLO that answers one SYNC. */
@@ -62,7 +100,10 @@ export class HelloScanner {
     if (hello.length >= this.#needle.length + 2) {
       const version = hello.readUInt16LE(this.#needle.length)
       if (version !== protocolVersion) {
-        return { _tag: "Refused", detail: version === 0 ? `it does not speak version ${protocolVersion}` : `it chose version ${version}` }
+        return {
+          _tag: "Refused",
+          detail: version === 0 ? `it does not speak version ${protocolVersion}` : `it chose version ${version}`
+        }
       }
     }
     const restBytes = hello.length < fixedBytes ? 0 : hello.readUInt32LE(fixedBytes - 4)
@@ -82,7 +123,8 @@ export class HelloScanner {
 }
 
 /** Users get `Uint8Array`, not Node's subclass with its other `slice` and `toString`. */
-export const plainView = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+export const plainView = (bytes: Uint8Array): Uint8Array =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const decodeHello = (payload: Uint8Array): GuestSession | undefined => {
   const reader = new ByteReader(payload)

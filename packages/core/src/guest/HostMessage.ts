@@ -79,7 +79,8 @@ export const encodeCredit = (credit: { readonly stdout: number; readonly stderr:
 /** To the whole process group of the call. */
 export const encodeKill = (signal: number): Uint8Array => new ByteWriter(2).u8(signal).u8(0).finish()
 
-export const encodeResize = (size: TerminalSize): Uint8Array => new ByteWriter(4).u16(size.rows).u16(size.columns).finish()
+export const encodeResize = (size: TerminalSize): Uint8Array =>
+  new ByteWriter(4).u16(size.rows).u16(size.columns).finish()
 
 interface OwnedPath {
   readonly path: string
@@ -97,14 +98,21 @@ export const encodeRead = (request: { readonly window: number; readonly path: st
   new ByteWriter().u32(request.window).str(request.path).finish()
 
 export const encodeStat = (request: { readonly path: string; readonly follow: boolean }): Uint8Array =>
-  new ByteWriter().u8(request.follow ? 1 : 0).str(request.path).finish()
+  new ByteWriter()
+    .u8(request.follow ? 1 : 0)
+    .str(request.path)
+    .finish()
 
 export const encodeSymlink = (link: { readonly path: string; readonly target: string }): Uint8Array =>
   new ByteWriter().str(link.target).str(link.path).finish()
 
 const probeCode = { tcpOpen: 1, tcpClosed: 2, unixStream: 3, unixDatagram: 4, pathExists: 5, pathAbsent: 6 } as const
 
-export const encodeWait = (request: { readonly probe: Probe; readonly intervalMs: number; readonly timeoutMs: number }): Uint8Array => {
+export const encodeWait = (request: {
+  readonly probe: Probe
+  readonly intervalMs: number
+  readonly timeoutMs: number
+}): Uint8Array => {
   const { probe } = request
   return new ByteWriter()
     .u8(probeCode[probe.kind])

@@ -65,7 +65,8 @@ export class OutputInbox {
 
   #serve(): void {
     for (const reader of this.#readers) {
-      const pulled = this.#take(reader.wants)
+      // The reader before may have ended the fibre of this one.
+      const pulled = this.#readers.includes(reader) ? this.#take(reader.wants) : undefined
       if (pulled !== undefined) {
         this.#readers = this.#readers.filter((other) => other !== reader)
         reader.resume(pulled)

@@ -2,7 +2,7 @@
  * A call whose answer is a stream: a process, a file's content, a directory's listing. Keeps the windows, checks the totals, and goes on
  * reading after its owner has left, so that the agent can end it.
  */
-import { AgentLink, type CallListener } from "./AgentLink.ts"
+import type { AgentLink, CallListener } from "./AgentLink.ts"
 import {
   AgentMessage,
   decodeEndOfStream,
@@ -41,7 +41,11 @@ export class StreamingCall implements CallListener {
   #callId: number
   #running = true
 
-  private constructor(options: { readonly link: AgentLink; readonly owner: StreamingCallOwner; readonly stdin?: StdinFeed | undefined }) {
+  private constructor(options: {
+    readonly link: AgentLink
+    readonly owner: StreamingCallOwner
+    readonly stdin?: StdinFeed | undefined
+  }) {
     this.#link = options.link
     this.#owner = options.owner
     this.#stdin = options.stdin
@@ -113,11 +117,15 @@ export class StreamingCall implements CallListener {
         if (credit === undefined) {
           return this.#link.violated("a malformed STDIN_CREDIT")
         }
-        return this.#stdin?.grant(credit) === false ? this.#link.violated("more credit for stdin than the agent can hold") : undefined
+        return this.#stdin?.grant(credit) === false
+          ? this.#link.violated("more credit for stdin than the agent can hold")
+          : undefined
       }
       case AgentMessage.started: {
         const started = decodeStarted(payload)
-        return started === undefined ? this.#link.violated("a malformed STARTED") : this.#owner?.onStarted?.(started.pid)
+        return started === undefined
+          ? this.#link.violated("a malformed STARTED")
+          : this.#owner?.onStarted?.(started.pid)
       }
       case AgentMessage.endOfStream: {
         const stream = decodeEndOfStream(payload)

@@ -30,16 +30,30 @@ const kernel = (pattern: string): RegExp => new RegExp(kernelPrefix + pattern)
 /** In order of precedence: the first that fits a line names it. */
 const signs: ReadonlyArray<readonly [ConsoleSignKind, RegExp]> = [
   ["kernelPanic", kernel(String.raw`(?:---\[ end )?Kernel panic - not syncing`)],
-  ["kernelStall", kernel(String.raw`(?:watchdog: )?BUG: (?:soft lockup|workqueue lockup)|${kernelPrefix.slice(1)}(?:rcu: )?INFO: rcu_\w+ (?:self-)?detected (?:expedited )?stalls?`)],
+  [
+    "kernelStall",
+    kernel(
+      String.raw`(?:watchdog: )?BUG: (?:soft lockup|workqueue lockup)|${kernelPrefix.slice(1)}(?:rcu: )?INFO: rcu_\w+ (?:self-)?detected (?:expedited )?stalls?`
+    )
+  ],
   [
     "kernelOops",
     kernel(
       String.raw`(?:BUG: |kernel BUG at |Oops(?:: |\[)|Internal error: Oops|Unable to handle kernel |general protection fault[,:]|traps: PANIC|invalid opcode: |stack segment: |double fault: )`
     )
   ],
-  ["outOfMemory", kernel(String.raw`(?:Out of memory: Kill|Memory cgroup out of memory: Kill|oom-kill:|.{1,32} invoked oom-killer)`)],
-  ["initramfsShell", /^\s*\(initramfs\)|ALERT!\s.*Dropping to a shell|^Gave up waiting for (?:the )?root|^dracut:\/#|\/run\/initramfs\/rdsosreport\.txt/],
-  ["emergencyMode", /You are in (?:emergency|rescue) mode|Entering emergency mode|(?:Reached target|Started) .*[Ee]mergency (?:Mode|Shell)|Cannot open access to console, the root account is locked/],
+  [
+    "outOfMemory",
+    kernel(String.raw`(?:Out of memory: Kill|Memory cgroup out of memory: Kill|oom-kill:|.{1,32} invoked oom-killer)`)
+  ],
+  [
+    "initramfsShell",
+    /^\s*\(initramfs\)|ALERT!\s.*Dropping to a shell|^Gave up waiting for (?:the )?root|^dracut:\/#|\/run\/initramfs\/rdsosreport\.txt/
+  ],
+  [
+    "emergencyMode",
+    /You are in (?:emergency|rescue) mode|Entering emergency mode|(?:Reached target|Started) .*[Ee]mergency (?:Mode|Shell)|Cannot open access to console, the root account is locked/
+  ],
   ["noSpaceLeft", /no space left on device|\bENOSPC\b/i]
 ]
 

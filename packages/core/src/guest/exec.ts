@@ -37,20 +37,40 @@ export const execPayload = (
 /** What `EXIT` says, or why nothing was started. */
 export const execExit = (exit: ExitMessage, command: ExecOptions["command"]): Effect.Effect<ExecExit, GuestError> =>
   exit.errno === 0
-    ? Effect.succeed({ exitCode: exit.exitCode, signal: exit.signal, timedOut: exit.timedOut, leftRunning: exit.leftRunning })
-    : Effect.fail(guestError({ _tag: "GuestRefused", operation: "run", subject: commandLine(command), code: errnoName(exit.errno) }))
+    ? Effect.succeed({
+        exitCode: exit.exitCode,
+        signal: exit.signal,
+        timedOut: exit.timedOut,
+        leftRunning: exit.leftRunning
+      })
+    : Effect.fail(
+        guestError({
+          _tag: "GuestRefused",
+          operation: "run",
+          subject: commandLine(command),
+          code: errnoName(exit.errno)
+        })
+      )
 
-const commandLine = (command: ExecOptions["command"]): string => (typeof command === "string" ? command : command.join(" "))
+const commandLine = (command: ExecOptions["command"]): string =>
+  typeof command === "string" ? command : command.join(" ")
 
 /** Sends all of a stream, as long as somebody reads it. */
-export const feedAll = (feed: StdinFeed, source: Stream.Stream<Uint8Array, GuestError>): Effect.Effect<void, GuestError> =>
+export const feedAll = (
+  feed: StdinFeed,
+  source: Stream.Stream<Uint8Array, GuestError>
+): Effect.Effect<void, GuestError> =>
   source.pipe(
     Stream.takeWhileEffect((bytes) => feed.write(bytes)),
     Stream.runDrain,
     Effect.andThen(Effect.sync(() => feed.end()))
   )
 
-const runToEnd = (link: AgentLink, options: CollectingExecOptions, stdin: StdinFeed | undefined): Effect.Effect<ExecResult, GuestError> =>
+const runToEnd = (
+  link: AgentLink,
+  options: CollectingExecOptions,
+  stdin: StdinFeed | undefined
+): Effect.Effect<ExecResult, GuestError> =>
   Effect.callback((resume) => {
     const startedAt = performance.now()
     const limitBytes = options.maxOutputBytes ?? defaultMaxOutputBytes

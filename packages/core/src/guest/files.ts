@@ -4,7 +4,14 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type AgentLink, type CallListener } from "./AgentLink.ts"
-import { AgentMessage, decodeList, decodeResult, decodeStat, decodeStdinCredit, type ExitMessage } from "./AgentMessage.ts"
+import {
+  AgentMessage,
+  decodeList,
+  decodeResult,
+  decodeStat,
+  decodeStdinCredit,
+  type ExitMessage
+} from "./AgentMessage.ts"
 import { feedAll } from "./exec.ts"
 import type { DirectoryEntry, FileStat, GuestChannel } from "./GuestChannel.ts"
 import { type GuestError, guestError } from "./GuestError.ts"
@@ -83,8 +90,11 @@ export const writeFile = (context: CallContext, options: WriteFileOptions): Effe
 export const readFile = (
   context: CallContext,
   path: string
-): Effect.Effect<{ readonly stat: FileStat; readonly content: Stream.Stream<Uint8Array, GuestError> }, GuestError, Scope.Scope> =>
-  Effect.andThen(checkPath("read", path), inSession(context, get(context, path)))
+): Effect.Effect<
+  { readonly stat: FileStat; readonly content: Stream.Stream<Uint8Array, GuestError> },
+  GuestError,
+  Scope.Scope
+> => Effect.andThen(checkPath("read", path), inSession(context, get(context, path)))
 
 const get = Effect.fnUntraced(function* (context: CallContext, path: string) {
   const record = Deferred.makeUnsafe<Uint8Array, GuestError>()
@@ -101,7 +111,9 @@ const get = Effect.fnUntraced(function* (context: CallContext, path: string) {
         payload: encodeRead({ window: outputWindowBytes, path }),
         owner: {
           onResult: ({ errno, payload }) =>
-            errno === 0 ? void Deferred.doneUnsafe(record, Effect.succeed(payload)) : fail(refusal("read", path, errno)),
+            errno === 0
+              ? void Deferred.doneUnsafe(record, Effect.succeed(payload))
+              : fail(refusal("read", path, errno)),
           onData: (stream, bytes) => inbox.add({ stream, bytes }),
           onExit: ({ errno }) => (errno === 0 ? inbox.endAll() : fail(refusal("read", path, errno))),
           onError: fail
@@ -143,7 +155,12 @@ const readListing = (link: AgentLink, path: string): Effect.Effect<Uint8Array, G
 /** See `GuestChannel.list`. */
 export const list = (context: CallContext, path: string): Effect.Effect<ReadonlyArray<DirectoryEntry>, GuestError> =>
   checkPath("list", path).pipe(
-    Effect.andThen(inSession(context, Effect.suspend(() => readListing(context.link, path)))),
+    Effect.andThen(
+      inSession(
+        context,
+        Effect.suspend(() => readListing(context.link, path))
+      )
+    ),
     Effect.flatMap((records) => {
       const entries = decodeList(records)
       return entries === undefined ? malformed(context, "listing") : Effect.succeed(entries)

@@ -22,14 +22,20 @@ export const awaitSession = (link: AgentLink): Effect.Effect<GuestSession, Guest
   })
 
 /** Runs `call` at once while a session is live, which costs nothing; else as soon as there is one. */
-export const inSession = <A, E, R>(context: CallContext, call: Effect.Effect<A, E, R>): Effect.Effect<A, E | GuestError, R> =>
+export const inSession = <A, E, R>(
+  context: CallContext,
+  call: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | GuestError, R> =>
   Effect.suspend(() => (context.link.session === undefined ? afterHello(context, call) : call))
 
 const afterHello = <A, E, R>(context: CallContext, call: Effect.Effect<A, E, R>): Effect.Effect<A, E | GuestError, R> =>
   awaitSession(context.link).pipe(
     Effect.timeoutOrElse({
       duration: context.helloTimeoutMs,
-      orElse: () => Effect.fail(guestError({ _tag: "AgentSilent", waitedFor: "the agent's hello", afterMs: context.helloTimeoutMs }))
+      orElse: () =>
+        Effect.fail(
+          guestError({ _tag: "AgentSilent", waitedFor: "the agent's hello", afterMs: context.helloTimeoutMs })
+        )
     }),
     // The session may be gone again by the time that this fibre goes on.
     Effect.andThen(inSession(context, call))

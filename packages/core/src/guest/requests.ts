@@ -6,7 +6,15 @@ import { ByteWriter } from "./ByteWriter.ts"
 import { errnoName } from "./errnoName.ts"
 import type { FileStat, GuestChannel, ProbeResult } from "./GuestChannel.ts"
 import { type GuestError, guestError } from "./GuestError.ts"
-import { encodeKill, encodeOwnedPath, encodeResumed, encodeStat, encodeSymlink, encodeWait, HostMessage } from "./HostMessage.ts"
+import {
+  encodeKill,
+  encodeOwnedPath,
+  encodeResumed,
+  encodeStat,
+  encodeSymlink,
+  encodeWait,
+  HostMessage
+} from "./HostMessage.ts"
 import { type CallContext, inSession } from "./inSession.ts"
 
 const sigkill = 9
@@ -64,11 +72,17 @@ const change = (
 ): Effect.Effect<void, GuestError> =>
   checkPath(options.operation, options.path).pipe(
     Effect.andThen(request(context, options.type, options.payload)),
-    Effect.flatMap(({ errno }) => (errno === 0 ? Effect.void : Effect.fail(refusal(options.operation, options.path, errno))))
+    Effect.flatMap(({ errno }) =>
+      errno === 0 ? Effect.void : Effect.fail(refusal(options.operation, options.path, errno))
+    )
   )
 
 /** See `GuestChannel.stat`. */
-export const stat = (context: CallContext, path: string, options?: { readonly follow?: boolean }): Effect.Effect<FileStat, GuestError> =>
+export const stat = (
+  context: CallContext,
+  path: string,
+  options?: { readonly follow?: boolean }
+): Effect.Effect<FileStat, GuestError> =>
   checkPath("stat", path).pipe(
     Effect.andThen(request(context, HostMessage.stat, encodeStat({ path, follow: options?.follow ?? true }))),
     Effect.flatMap(({ errno, payload }) => {
@@ -81,16 +95,27 @@ export const stat = (context: CallContext, path: string, options?: { readonly fo
   )
 
 /** See `GuestChannel.makeDirectory`. */
-export const makeDirectory = (context: CallContext, options: Parameters<GuestChannel["makeDirectory"]>[0]): Effect.Effect<void, GuestError> =>
+export const makeDirectory = (
+  context: CallContext,
+  options: Parameters<GuestChannel["makeDirectory"]>[0]
+): Effect.Effect<void, GuestError> =>
   change(context, {
     operation: "make the directory",
     path: options.path,
     type: HostMessage.makeDirectory,
-    payload: encodeOwnedPath({ path: options.path, mode: options.mode ?? 0o755, uid: options.uid ?? 0, gid: options.gid ?? 0 })
+    payload: encodeOwnedPath({
+      path: options.path,
+      mode: options.mode ?? 0o755,
+      uid: options.uid ?? 0,
+      gid: options.gid ?? 0
+    })
   })
 
 /** See `GuestChannel.makeSymlink`. */
-export const makeSymlink = (context: CallContext, options: Parameters<GuestChannel["makeSymlink"]>[0]): Effect.Effect<void, GuestError> =>
+export const makeSymlink = (
+  context: CallContext,
+  options: Parameters<GuestChannel["makeSymlink"]>[0]
+): Effect.Effect<void, GuestError> =>
   checkPath("make the symbolic link", options.target).pipe(
     Effect.andThen(
       change(context, {
@@ -105,7 +130,10 @@ export const makeSymlink = (context: CallContext, options: Parameters<GuestChann
 const defaultProbeIntervalMs = 20
 
 /** See `GuestChannel.probe`. */
-export const probe = (context: CallContext, options: Parameters<GuestChannel["probe"]>[0]): Effect.Effect<ProbeResult, GuestError> =>
+export const probe = (
+  context: CallContext,
+  options: Parameters<GuestChannel["probe"]>[0]
+): Effect.Effect<ProbeResult, GuestError> =>
   Effect.suspend(() => {
     const { probe, timeoutMs, intervalMs = defaultProbeIntervalMs } = options
     const subject = "host" in probe ? `${probe.host}:${probe.port}` : probe.path
@@ -125,13 +153,19 @@ export const probe = (context: CallContext, options: Parameters<GuestChannel["pr
   })
 
 /** See `GuestChannel.resumed`. */
-export const resumed = (context: CallContext, options: Parameters<GuestChannel["resumed"]>[0]): Effect.Effect<void, GuestError> =>
+export const resumed = (
+  context: CallContext,
+  options: Parameters<GuestChannel["resumed"]>[0]
+): Effect.Effect<void, GuestError> =>
   Effect.flatMap(request(context, HostMessage.resumed, encodeResumed(options)), ({ errno }) =>
     errno === 0 ? Effect.void : Effect.fail(refusal("set", "clock and entropy", errno))
   )
 
 /** See `GuestChannel.ping`. */
-export const ping = (context: CallContext, options: { readonly timeoutMs: number }): Effect.Effect<number, GuestError> =>
+export const ping = (
+  context: CallContext,
+  options: { readonly timeoutMs: number }
+): Effect.Effect<number, GuestError> =>
   inSession(
     context,
     Effect.callback<number, GuestError>((resume) => {
@@ -150,7 +184,8 @@ export const ping = (context: CallContext, options: { readonly timeoutMs: number
     }).pipe(
       Effect.timeoutOrElse({
         duration: options.timeoutMs,
-        orElse: () => Effect.fail(guestError({ _tag: "AgentSilent", waitedFor: "an answer to PING", afterMs: options.timeoutMs }))
+        orElse: () =>
+          Effect.fail(guestError({ _tag: "AgentSilent", waitedFor: "an answer to PING", afterMs: options.timeoutMs }))
       })
     )
   )

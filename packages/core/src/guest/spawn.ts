@@ -16,8 +16,10 @@ import { StreamingCall } from "./StreamingCall.ts"
 type SpawnOptions = Parameters<GuestChannel["spawn"]>[0]
 
 /** See `GuestChannel.spawn`. */
-export const spawn = (context: CallContext, options: SpawnOptions): Effect.Effect<GuestProcess, GuestError, Scope.Scope> =>
-  inSession(context, start(context, options))
+export const spawn = (
+  context: CallContext,
+  options: SpawnOptions
+): Effect.Effect<GuestProcess, GuestError, Scope.Scope> => inSession(context, start(context, options))
 
 const start = Effect.fnUntraced(function* (context: CallContext, options: SpawnOptions) {
   const { link } = context
@@ -77,7 +79,16 @@ const start = Effect.fnUntraced(function* (context: CallContext, options: SpawnO
     output: inbox.read(["stdout", "stderr"]),
     write: (bytes) =>
       Effect.flatMap(feed.write(bytes), (taken) =>
-        taken ? Effect.void : Effect.fail(guestError({ _tag: "GuestRefused", operation: "write to the stdin of process", subject: String(pid), code: "EPIPE" }))
+        taken
+          ? Effect.void
+          : Effect.fail(
+              guestError({
+                _tag: "GuestRefused",
+                operation: "write to the stdin of process",
+                subject: String(pid),
+                code: "EPIPE"
+              })
+            )
       ),
     endStdin: Effect.sync(() => feed.end()),
     kill: (signal) => Effect.sync(() => call.kill(signal)),

@@ -40,8 +40,8 @@ interface SuperviseOptions {
   readonly connected: Deferred.Deferred<void, GuestError>
 }
 
-/** One connection: ends when another one should be tried. `patienceMs` is how long it may go without a hello. */
-const converse = Effect.fnUntraced(function* (options: SuperviseOptions, patienceMs: number) {
+/** One connection. Ends when it has had no hello for `firstPatienceMs`, or `reconnectMs` once it had one; gives the patience it had. */
+const converse = Effect.fnUntraced(function* (options: SuperviseOptions, firstPatienceMs: number) {
   const { link, changes, path, times } = options
   const sockets = yield* UnixSockets
   const connection = yield* sockets.connect({
@@ -52,10 +52,12 @@ const converse = Effect.fnUntraced(function* (options: SuperviseOptions, patienc
   })
   link.connected((bytes) => void connection.send(bytes))
   Deferred.doneUnsafe(options.connected, Effect.void)
+  let patienceMs = firstPatienceMs
   let retryMs = times.helloRetryMs
   let wantedSince = performance.now()
   while (!link.isClosed) {
     if (link.session !== undefined) {
+      patienceMs = times.reconnectMs
       retryMs = times.helloRetryMs
       if ((yield* Queue.take(changes)) === "agentLeft") {
         // The next one is told of when it opens the port; without that news it is greeted all the same.
@@ -66,7 +68,7 @@ const converse = Effect.fnUntraced(function* (options: SuperviseOptions, patienc
     }
     const patienceLeft = wantedSince + patienceMs - performance.now()
     if (patienceLeft <= 0) {
-      return
+      break
     }
     link.sync()
     const change = yield* Queue.take(changes).pipe(Effect.timeoutOption(Math.min(retryMs, patienceLeft)))
@@ -76,6 +78,7 @@ const converse = Effect.fnUntraced(function* (options: SuperviseOptions, patienc
       wantedSince = performance.now()
     }
   }
+  return patienceMs
 })
 
 /** Runs until the port is gone; then every call fails with `ChannelClosed`. */
@@ -83,9 +86,15 @@ export const superviseLink = Effect.fnUntraced(function* (options: SuperviseOpti
   const { link, times } = options
   let patienceMs = times.reconnectMs
   while (!link.isClosed) {
+    const connection = Effect.scoped(converse(options, patienceMs))
     // Nobody listens: QEMU never came, or ended between two connections.
-    yield* Effect.catch(Effect.scoped(converse(options, patienceMs)), () => Effect.sync(() => link.close()))
-    patienceMs = Math.min(patienceMs * 2, Math.max(maxReconnectMs, times.reconnectMs))
+    const hadPatienceMs = yield* Effect.catch(connection, () =>
+      Effect.as(
+        Effect.sync(() => link.close()),
+        patienceMs
+      )
+    )
+    patienceMs = Math.min(hadPatienceMs * 2, Math.max(maxReconnectMs, times.reconnectMs))
   }
   Deferred.doneUnsafe(options.connected, Effect.fail(guestError({ _tag: "ChannelClosed" })))
 })

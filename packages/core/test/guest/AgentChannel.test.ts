@@ -18,9 +18,11 @@ const connect = (agent: FakeAgent, options: Partial<AgentChannel.AgentChannelOpt
   AgentChannel.make({ path: agent.path, ...options }).pipe(Effect.provide(UnixSockets.layer))
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-const run = (channel: AgentChannel.AgentChannel, command: string) => Effect.map(channel.exec({ command }), ({ stdout }) => text(stdout))
+const run = (channel: AgentChannel.AgentChannel, command: string) =>
+  Effect.map(channel.exec({ command }), ({ stdout }) => text(stdout))
 
-const reasonOf = <R>(call: Effect.Effect<unknown, GuestError, R>) => Effect.map(Effect.flip(call), (error) => error.reason)
+const reasonOf = <R>(call: Effect.Effect<unknown, GuestError, R>) =>
+  Effect.map(Effect.flip(call), (error) => error.reason)
 
 /** Runs a call that the agent does not answer, until its EXEC has arrived. */
 const inFlight = <A>(agent: FakeAgent, call: Effect.Effect<A, GuestError>) =>
@@ -73,7 +75,14 @@ describe("session", () => {
       agent.onFrame = echoing(agent)
       agent.onSync = (nonce) => {
         const staleNonce = new Uint8Array(16).fill(9)
-        const stale = encodeFrame({ type: AgentMessage.stdout, callId: 1, more: false, payload: new Uint8Array(32_000), sequence: 0, key: 1 })
+        const stale = encodeFrame({
+          type: AgentMessage.stdout,
+          callId: 1,
+          more: false,
+          payload: new Uint8Array(32_000),
+          sequence: 0,
+          key: 1
+        })
         for (let count = 0; count < 150; count++) {
           agent.raw(stale)
         }
@@ -148,9 +157,14 @@ describe("session", () => {
       const agent = yield* fakeAgent
       agent.onFrame = scripted(agent, { hang: () => {} })
       const channel = yield* connect(agent)
-      const sessions = yield* Effect.forkChild(Stream.runCollect(Stream.take(channel.sessions, 3)), { startImmediately: true })
+      const sessions = yield* Effect.forkChild(Stream.runCollect(Stream.take(channel.sessions, 3)), {
+        startImmediately: true
+      })
       yield* channel.session
-      for (const [bootId, tag] of [["boot-1", "AgentRestarted"], ["boot-2", "GuestRebooted"]] as const) {
+      for (const [bootId, tag] of [
+        ["boot-1", "AgentRestarted"],
+        ["boot-2", "GuestRebooted"]
+      ] as const) {
         const call = yield* inFlight(agent, channel.exec({ command: "hang" }))
         agent.forget()
         agent.bootId = bootId
@@ -158,7 +172,10 @@ describe("session", () => {
         assert.strictEqual((yield* call)._tag, tag)
         assert.strictEqual(yield* run(channel, "next"), "next")
       }
-      assert.deepStrictEqual((yield* Fiber.join(sessions)).map((session) => session.bootId), ["boot-1", "boot-1", "boot-2"])
+      assert.deepStrictEqual(
+        (yield* Fiber.join(sessions)).map((session) => session.bootId),
+        ["boot-1", "boot-1", "boot-2"]
+      )
     })
   )
 
@@ -179,7 +196,9 @@ describe("session", () => {
 
   it.live("does not exist where nobody listens", () =>
     Effect.gen(function* () {
-      const absent = AgentChannel.make({ path: "/nonexistent/port", connectTimeoutMs: 10 }).pipe(Effect.provide(UnixSockets.layer))
+      const absent = AgentChannel.make({ path: "/nonexistent/port", connectTimeoutMs: 10 }).pipe(
+        Effect.provide(UnixSockets.layer)
+      )
       assert.strictEqual((yield* reasonOf(absent))._tag, "ChannelClosed")
     })
   )
@@ -189,7 +208,11 @@ describe("session", () => {
       const agent = yield* fakeAgent
       agent.onSync = () => {}
       const channel = yield* connect(agent, { helloTimeoutMs: 30 })
-      assert.deepStrictEqual(yield* reasonOf(channel.stat("/")), { _tag: "AgentSilent", waitedFor: "the agent's hello", afterMs: 30 })
+      assert.deepStrictEqual(yield* reasonOf(channel.stat("/")), {
+        _tag: "AgentSilent",
+        waitedFor: "the agent's hello",
+        afterMs: 30
+      })
     })
   )
 
@@ -198,7 +221,10 @@ describe("session", () => {
       const agent = yield* fakeAgent
       agent.onSync = (nonce) => agent.raw(encodeHello({ nonce, version: 0 }))
       const channel = yield* connect(agent)
-      assert.deepStrictEqual(yield* reasonOf(channel.session), { _tag: "ProtocolViolation", detail: "it does not speak version 1" })
+      assert.deepStrictEqual(yield* reasonOf(channel.session), {
+        _tag: "ProtocolViolation",
+        detail: "it does not speak version 1"
+      })
     })
   )
 })
@@ -276,7 +302,11 @@ describe("a hostile agent", () => {
       },
       "more stdout than it was granted"
     ],
-    ["sends half an EXIT", (agent, callId) => agent.send(AgentMessage.exit, callId, exitPayload({}).subarray(0, 20)), "a malformed EXIT"],
+    [
+      "sends half an EXIT",
+      (agent, callId) => agent.send(AgentMessage.exit, callId, exitPayload({}).subarray(0, 20)),
+      "a malformed EXIT"
+    ],
     [
       "grants gigabytes of stdin",
       (agent, callId) => agent.send(AgentMessage.stdinCredit, callId, new ByteWriter().u32(0xffff_ffff).u8(0).finish()),
@@ -291,7 +321,9 @@ describe("a hostile agent", () => {
       const agent = yield* fakeAgent
       agent.onFrame = scripted(agent, { wrong: (callId) => misbehave(agent, callId) })
       const channel = yield* connect(agent)
-      const process = Effect.scoped(Effect.flatMap(channel.spawn({ command: "wrong", interactiveStdin: true }), (spawned) => spawned.exit))
+      const process = Effect.scoped(
+        Effect.flatMap(channel.spawn({ command: "wrong", interactiveStdin: true }), (spawned) => spawned.exit)
+      )
       assert.deepStrictEqual(yield* reasonOf(process), { _tag: "ProtocolViolation", detail })
       assert.strictEqual(yield* run(channel, "next"), "next")
     })
@@ -302,7 +334,12 @@ describe("a hostile agent", () => {
       const agent = yield* fakeAgent
       agent.onFrame = scripted(agent, { lossy: (callId) => agent.answer(callId, "abc", { stdoutBytes: 5 }) })
       const channel = yield* connect(agent)
-      assert.deepStrictEqual(yield* reasonOf(channel.exec({ command: "lossy" })), { _tag: "BytesLost", stream: "stdout", sent: 5, received: 3 })
+      assert.deepStrictEqual(yield* reasonOf(channel.exec({ command: "lossy" })), {
+        _tag: "BytesLost",
+        stream: "stdout",
+        sent: 5,
+        received: 3
+      })
       assert.strictEqual(yield* run(channel, "next"), "next")
       assert.strictEqual(agent.sessions, 1)
     })
@@ -328,35 +365,38 @@ describe("a hostile agent", () => {
     })
   )
 
-  it.live("never makes the channel throw or mix up calls, whatever bytes follow its hello", () =>
-    Effect.gen(function* () {
-      const agent = yield* fakeAgent
-      const types = Object.values(AgentMessage)
-      // A linear congruential generator (Numerical Recipes' constants): a failure names its seed.
-      let seed = 20_240_611
-      const random = (below: number) => {
-        seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
-        return Math.floor((seed / 2 ** 32) * below)
-      }
-      const babble = (callId: number) => {
-        for (let count = 0; count < 5; count++) {
-          const payload = Uint8Array.from({ length: random(60) }, () => random(256))
-          const type = types[random(types.length)] ?? 0
-          // Only the call that is babbled at, so that the one beside it shows any mix-up.
-          agent.send(type, random(3) === 0 ? 0 : callId, payload)
+  it.live(
+    "never makes the channel throw or mix up calls, whatever bytes follow its hello",
+    () =>
+      Effect.gen(function* () {
+        const agent = yield* fakeAgent
+        const types = Object.values(AgentMessage)
+        // A linear congruential generator (Numerical Recipes' constants): a failure names its seed.
+        let seed = 20_240_611
+        const random = (below: number) => {
+          seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
+          return Math.floor((seed / 2 ** 32) * below)
         }
-        agent.raw(Uint8Array.from({ length: random(40) }, () => random(256)))
-      }
-      agent.onFrame = scripted(agent, { babble })
-      const channel = yield* connect(agent)
-      for (let round = 0; round < 200; round++) {
-        const at = `seed ${seed}`
-        yield* Effect.ignore(channel.exec({ command: "babble" }).pipe(Effect.timeout("20 millis")))
-        agent.forget()
-        reopen(channel)
-        assert.strictEqual(yield* run(channel, at), at)
-      }
-    }), 30_000
+        const babble = (callId: number) => {
+          for (let count = 0; count < 5; count++) {
+            const payload = Uint8Array.from({ length: random(60) }, () => random(256))
+            const type = types[random(types.length)] ?? 0
+            // Only the call that is babbled at, so that the one beside it shows any mix-up.
+            agent.send(type, random(3) === 0 ? 0 : callId, payload)
+          }
+          agent.raw(Uint8Array.from({ length: random(40) }, () => random(256)))
+        }
+        agent.onFrame = scripted(agent, { babble })
+        const channel = yield* connect(agent)
+        for (let round = 0; round < 200; round++) {
+          const at = `seed ${seed}`
+          yield* Effect.ignore(channel.exec({ command: "babble" }).pipe(Effect.timeout("20 millis")))
+          agent.forget()
+          reopen(channel)
+          assert.strictEqual(yield* run(channel, at), at)
+        }
+      }),
+    30_000
   )
 })
 
@@ -517,7 +557,10 @@ describe("exec", () => {
           }
         })
       )
-      assert.deepStrictEqual(exit._tag === "Failure" && exit.cause.reasons.map((reason) => reason._tag === "Die" && reason.defect), [thrown])
+      assert.deepStrictEqual(
+        exit._tag === "Failure" && exit.cause.reasons.map((reason) => reason._tag === "Die" && reason.defect),
+        [thrown]
+      )
       assert.strictEqual(yield* run(channel, "next"), "next")
       assert.strictEqual(agent.sessions, 1)
     })
@@ -540,7 +583,10 @@ describe("exec", () => {
       agent.onFrame = echoing(agent)
       const channel = yield* connect(agent)
       const names = Array.from({ length: 200 }, (_, index) => `call ${index}`)
-      assert.deepStrictEqual(yield* Effect.forEach(names, (name) => run(channel, name), { concurrency: "unbounded" }), names)
+      assert.deepStrictEqual(
+        yield* Effect.forEach(names, (name) => run(channel, name), { concurrency: "unbounded" }),
+        names
+      )
     })
   )
 
@@ -558,7 +604,10 @@ describe("exec", () => {
       }
       const channel = yield* connect(agent)
       assert.strictEqual(yield* run(channel, code), "true")
-      assert.deepStrictEqual(parts.map((part) => part.more), [true, true, true, false])
+      assert.deepStrictEqual(
+        parts.map((part) => part.more),
+        [true, true, true, false]
+      )
     })
   )
 })
@@ -571,7 +620,11 @@ describe("spawn", () => {
         chatty: (callId) => {
           agent.send(AgentMessage.started, callId, new ByteWriter().u32(77).u64(0n).finish())
           for (let count = 0; count < 65; count++) {
-            agent.send(count % 2 === 0 ? AgentMessage.stdout : AgentMessage.stderr, callId, new Uint8Array(32_000).fill(count))
+            agent.send(
+              count % 2 === 0 ? AgentMessage.stdout : AgentMessage.stderr,
+              callId,
+              new Uint8Array(32_000).fill(count)
+            )
           }
         }
       })

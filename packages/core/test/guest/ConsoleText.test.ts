@@ -21,17 +21,26 @@ describe("ConsoleText", () => {
     for (let at = 0; at < whole.length; at += size) {
       seen.push(...console.push(whole.subarray(at, at + size)).map((line) => line.text))
     }
-    assert.deepStrictEqual(seen, lines.map((line) => line.replaceAll("\r", "")))
+    assert.deepStrictEqual(
+      seen,
+      lines.map((line) => line.replaceAll("\r", ""))
+    )
     assert.strictEqual(console.text(), [...seen, ""].join("\n"))
   })
 
   it("shows the line being written, which is no complete line yet", () => {
     const console = consoleOf("one\r\ntwo\r\ndebian login: ")
-    assert.deepStrictEqual(console.lines().map((line) => line.text), ["one", "two"])
+    assert.deepStrictEqual(
+      console.lines().map((line) => line.text),
+      ["one", "two"]
+    )
     assert.deepStrictEqual(console.tail(2), ["two", "debian login: "])
     assert.deepStrictEqual(console.tail(0), [])
     assert.strictEqual(console.text(), "one\ntwo\ndebian login: ")
-    assert.deepStrictEqual(console.finish().map((line) => line.text), ["debian login: "])
+    assert.deepStrictEqual(
+      console.finish().map((line) => line.text),
+      ["debian login: "]
+    )
     assert.deepStrictEqual(console.tail(1), ["debian login: "])
   })
 
@@ -41,7 +50,10 @@ describe("ConsoleText", () => {
     assert.deepStrictEqual(console.tail(1), ["line 999"])
     assert.isUndefined(console.match(/line 10\n/))
     const endless = consoleOf("x".repeat(200_000))
-    assert.deepStrictEqual(endless.lines().map((line) => line.text.length), [65_536, 65_536, 65_536])
+    assert.deepStrictEqual(
+      endless.lines().map((line) => line.text.length),
+      [65_536, 65_536, 65_536]
+    )
   })
 })
 
@@ -79,17 +91,21 @@ describe("ConsoleText.match", () => {
     assert.isDefined(consoleOf("[\u001b[0;32m  OK  \u001b[0m] Reached\r\n").match(/\[ {2}OK {2}\] Reached$/m))
   })
 
-  it.prop("consumes all words of a text, one after the other, wherever lines break", [Schema.Array(int(0, 3)), int(1, 6)], ([breaks, size]) => {
-    const words = breaks.map((_, index) => `<${index}>`)
-    const text = words.map((word, index) => word + "\n".repeat(breaks[index] ?? 0)).join("")
-    const console = new ConsoleText(1e6)
-    const found: Array<string> = []
-    for (let at = 0; at < text.length; at += size) {
-      console.push(bytes(text.slice(at, at + size)))
-      for (let match = console.match(/<\d+>/); match !== undefined; match = console.match(/<\d+>/)) {
-        found.push(match[0])
+  it.prop(
+    "consumes all words of a text, one after the other, wherever lines break",
+    [Schema.Array(int(0, 3)), int(1, 6)],
+    ([breaks, size]) => {
+      const words = breaks.map((_, index) => `<${index}>`)
+      const text = words.map((word, index) => word + "\n".repeat(breaks[index] ?? 0)).join("")
+      const console = new ConsoleText(1e6)
+      const found: Array<string> = []
+      for (let at = 0; at < text.length; at += size) {
+        console.push(bytes(text.slice(at, at + size)))
+        for (let match = console.match(/<\d+>/); match !== undefined; match = console.match(/<\d+>/)) {
+          found.push(match[0])
+        }
       }
+      assert.deepStrictEqual(found, words)
     }
-    assert.deepStrictEqual(found, words)
-  })
+  )
 })

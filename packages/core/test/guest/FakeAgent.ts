@@ -179,13 +179,15 @@ export const execCode = (frame: Frame): string => {
 }
 
 /** Answers every EXEC with its own code as output, and every PING. */
-export const echoing = (agent: FakeAgent) => (frame: Frame): void => {
-  if (frame.type === HostMessage.exec) {
-    agent.answer(frame.callId, execCode(frame))
-  } else if (frame.type === HostMessage.ping) {
-    agent.pong(frame)
+export const echoing =
+  (agent: FakeAgent) =>
+  (frame: Frame): void => {
+    if (frame.type === HostMessage.exec) {
+      agent.answer(frame.callId, execCode(frame))
+    } else if (frame.type === HostMessage.ping) {
+      agent.pong(frame)
+    }
   }
-}
 
 /** An agent that listens in a directory of its own; both are gone with the Scope. */
 export const fakeAgent = Effect.gen(function* () {

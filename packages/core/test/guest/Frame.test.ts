@@ -89,7 +89,10 @@ describe("FrameDecoder", () => {
   it("refuses a length beyond the limit before its bytes come", () => {
     const header = encodeFrame({ type: 1, callId: 1, more: false, payload: new Uint8Array(0), sequence: 0, key: 0 })
     Buffer.from(header.buffer, header.byteOffset).writeUInt32LE(maxPayloadBytes + 1, 8)
-    assert.strictEqual(decode(header.subarray(0, 16), 0, [16]).violation, `a frame announces ${maxPayloadBytes + 1} bytes`)
+    assert.strictEqual(
+      decode(header.subarray(0, 16), 0, [16]).violation,
+      `a frame announces ${maxPayloadBytes + 1} bytes`
+    )
   })
 
   it("is silent after it was stopped, even within one chunk", () => {

@@ -1,6 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { encodeSync, helloMark, type HandshakeResult, HelloScanner, sessionKey } from "@nix-vm-test/core/guest/Handshake"
+import {
+  encodeSync,
+  helloMark,
+  type HandshakeResult,
+  HelloScanner,
+  sessionKey
+} from "@nix-vm-test/core/guest/Handshake"
 import { encodeHello } from "./FakeAgent.ts"
 
 const nonce = Uint8Array.from({ length: 16 }, (_, index) => index + 100)
@@ -27,7 +33,12 @@ describe("HelloScanner", () => {
     ([noise, partOfMark, chunkSize]) => {
       const stale = encodeHello({ nonce: otherNonce, bootId: "stale" })
       // Noise that ends in the start of a hello is the hardest: it must not hide the real one.
-      const bytes = Buffer.concat([Uint8Array.from(noise), stale, helloMark.slice(0, partOfMark % 17), encodeHello({ nonce })])
+      const bytes = Buffer.concat([
+        Uint8Array.from(noise),
+        stale,
+        helloMark.slice(0, partOfMark % 17),
+        encodeHello({ nonce })
+      ])
       const result = scan(bytes, chunkSize)
       assert.strictEqual(result?._tag, "Hello")
       assert.strictEqual(result?._tag === "Hello" && result.session.bootId, "boot-1")

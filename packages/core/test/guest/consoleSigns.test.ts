@@ -8,8 +8,14 @@ const recognised: ReadonlyArray<readonly [ConsoleSignKind, string]> = [
   ["kernelOops", "[   20.111111] BUG: kernel NULL pointer dereference, address: 0000000000000008"],
   ["kernelOops", "[   20.111112] BUG: unable to handle page fault for address: ffffa3b2c0000000"],
   ["kernelOops", "[   20.111119] Oops: 0002 [#1] PREEMPT SMP PTI"],
-  ["kernelOops", "[   20.200000] Oops: general protection fault, probably for non-canonical address 0x1: 0000 [#1] SMP"],
-  ["kernelOops", "[   31.337000] general protection fault, probably for non-canonical address 0xdead000000000100: 0000 [#1] PREEMPT SMP"],
+  [
+    "kernelOops",
+    "[   20.200000] Oops: general protection fault, probably for non-canonical address 0x1: 0000 [#1] SMP"
+  ],
+  [
+    "kernelOops",
+    "[   31.337000] general protection fault, probably for non-canonical address 0xdead000000000100: 0000 [#1] PREEMPT SMP"
+  ],
   ["kernelOops", "[    2.000000] kernel BUG at mm/slub.c:305!"],
   ["kernelOops", "[    2.500000] invalid opcode: 0000 [#1] PREEMPT SMP NOPTI"],
   ["kernelOops", "[    2.600000] Unable to handle kernel paging request at virtual address ffff800011a3b000"],
@@ -18,8 +24,11 @@ const recognised: ReadonlyArray<readonly [ConsoleSignKind, string]> = [
   ["kernelStall", "[   81.000000] rcu: INFO: rcu_sched detected stalls on CPUs/tasks:"],
   ["outOfMemory", "[   99.000001] Out of memory: Killed process 812 (stress) total-vm:2097152kB, anon-rss:401232kB"],
   ["outOfMemory", "[   99.000001] Memory cgroup out of memory: Killed process 813 (java) total-vm:2097152kB"],
-  ["outOfMemory", "[   98.999999] stress invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0"],
-  ["emergencyMode", "You are in emergency mode. After logging in, type \"journalctl -xb\" to view"],
+  [
+    "outOfMemory",
+    "[   98.999999] stress invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0"
+  ],
+  ["emergencyMode", 'You are in emergency mode. After logging in, type "journalctl -xb" to view'],
   ["emergencyMode", "[\x1b[0;32m  OK  \x1b[0m] Reached target \x1b[0;1;39memergency.target\x1b[0m - Emergency Mode.\r"],
   ["emergencyMode", "Cannot open access to console, the root account is locked."],
   ["emergencyMode", "Entering emergency mode. Exit the shell to continue."],
@@ -61,6 +70,9 @@ describe("consoleSign", () => {
 
   it("finds all signs of a console, in order", () => {
     const lines = [harmless[1] ?? "", recognised[0]?.[1] ?? "", "", "cp: No space left on device"]
-    assert.deepStrictEqual(consoleSigns(lines).map((sign) => sign.kind), ["kernelPanic", "noSpaceLeft"])
+    assert.deepStrictEqual(
+      consoleSigns(lines).map((sign) => sign.kind),
+      ["kernelPanic", "noSpaceLeft"]
+    )
   })
 })

@@ -11,7 +11,8 @@ import * as Stream from "effect/Stream"
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const bytes = (string: string): Uint8Array => new TextEncoder().encode(string)
-const reasonOf = <R>(call: Effect.Effect<unknown, GuestError, R>) => Effect.map(Effect.flip(call), (error) => error.reason)
+const reasonOf = <R>(call: Effect.Effect<unknown, GuestError, R>) =>
+  Effect.map(Effect.flip(call), (error) => error.reason)
 
 /** Bytes that repeat nowhere in the range of a frame or a window. */
 const noise = (size: number): Buffer => {
@@ -39,7 +40,10 @@ export const guestChannelSuite = <R>(
   }
 ): void => {
   const { open, timeoutMs, bulkBytes } = options
-  const test = (name: string, body: (channel: GuestChannel, directory: string) => Effect.Effect<void, unknown, Scope.Scope>): void =>
+  const test = (
+    name: string,
+    body: (channel: GuestChannel, directory: string) => Effect.Effect<void, unknown, Scope.Scope>
+  ): void =>
     it.effect(
       name,
       () =>
@@ -57,20 +61,24 @@ export const guestChannelSuite = <R>(
   test("exec: streams apart, exit codes and signals exact", (channel) =>
     Effect.gen(function* () {
       const both = yield* channel.exec({ command: "echo out; echo err >&2; exit 3" })
-      assert.deepStrictEqual([text(both.stdout), text(both.stderr), both.exitCode, both.signal], ["out\n", "err\n", 3, 0])
+      assert.deepStrictEqual(
+        [text(both.stdout), text(both.stderr), both.exitCode, both.signal],
+        ["out\n", "err\n", 3, 0]
+      )
       const killed = yield* channel.exec({ command: "kill -9 $BASHPID" })
       assert.deepStrictEqual([killed.exitCode, killed.signal], [137, 9])
       const pretended = yield* channel.exec({ command: "exit 137" })
       assert.deepStrictEqual([pretended.exitCode, pretended.signal], [137, 0])
-    })
-  )
+    }))
 
   test("exec: strict unless told otherwise", (channel) =>
     Effect.gen(function* () {
       assert.strictEqual((yield* channel.exec({ command: "false | true; echo not reached" })).exitCode, 1)
-      assert.strictEqual(text((yield* channel.exec({ command: "false | true; echo reached", strict: false })).stdout), "reached\n")
-    })
-  )
+      assert.strictEqual(
+        text((yield* channel.exec({ command: "false | true; echo reached", strict: false })).stdout),
+        "reached\n"
+      )
+    }))
 
   test("exec: environment, folder and arguments without a shell", (channel, directory) =>
     Effect.gen(function* () {
@@ -80,17 +88,23 @@ export const guestChannelSuite = <R>(
       const program = yield* channel.exec({ command: ["printf", "%s|", value, "", "*"], cwd: directory })
       assert.strictEqual(text(program.stdout), `${value}||*|`)
       const missing = yield* reasonOf(channel.exec({ command: ["/no/such/program"] }))
-      assert.deepStrictEqual(missing, { _tag: "GuestRefused", operation: "run", subject: "/no/such/program", code: "ENOENT" })
-    })
-  )
+      assert.deepStrictEqual(missing, {
+        _tag: "GuestRefused",
+        operation: "run",
+        subject: "/no/such/program",
+        code: "ENOENT"
+      })
+    }))
 
   test("exec: as another user", (channel) =>
     Effect.gen(function* () {
-      assert.strictEqual(text((yield* channel.exec({ command: "id -un", user: options.user })).stdout), `${options.user}\n`)
+      assert.strictEqual(
+        text((yield* channel.exec({ command: "id -un", user: options.user })).stdout),
+        `${options.user}\n`
+      )
       const unknown = yield* reasonOf(channel.exec({ command: "true", user: "no-such-user" }))
       assert.strictEqual(unknown._tag, "GuestRefused")
-    })
-  )
+    }))
 
   test("exec: stdin is what was given, or at its end", (channel) =>
     Effect.gen(function* () {
@@ -100,23 +114,20 @@ export const guestChannelSuite = <R>(
       assert.strictEqual(text((yield* channel.exec({ command: "cat", stdin: stream })).stdout), "ab")
       const endless = Stream.forever(Stream.make(noise(10_000)))
       assert.strictEqual((yield* channel.exec({ command: "head -c 3 > /dev/null", stdin: endless })).exitCode, 0)
-    })
-  )
+    }))
 
   test("exec: bulk in and out, every byte", (channel) =>
     Effect.gen(function* () {
       const content = noise(bulkBytes)
       const { stdout } = yield* channel.exec({ command: "cat", stdin: content, maxOutputBytes: bulkBytes })
       assert.isTrue(content.equals(stdout))
-    })
-  )
+    }))
 
   test("exec: a time-out kills the group and keeps what was written", (channel) =>
     Effect.gen(function* () {
       const result = yield* channel.exec({ command: "echo part; sleep 1000 | cat", timeoutMs: 300 })
       assert.deepStrictEqual([text(result.stdout), result.timedOut], ["part\n", true])
-    })
-  )
+    }))
 
   test("exec: many at once, and each is itself", (channel) =>
     Effect.gen(function* () {
@@ -126,36 +137,37 @@ export const guestChannelSuite = <R>(
         (number) => channel.exec({ command: `sleep 0.1; echo ${number}; exit ${number}` }),
         { concurrency: "unbounded" }
       )
-      assert.deepStrictEqual(results.map((result) => [text(result.stdout), result.exitCode]), numbers.map((number) => [`${number}\n`, number]))
-    })
-  )
+      assert.deepStrictEqual(
+        results.map((result) => [text(result.stdout), result.exitCode]),
+        numbers.map((number) => [`${number}\n`, number])
+      )
+    }))
 
   test("exec: a daemon left behind is told of, and never heard in later commands", (channel) =>
     Effect.gen(function* () {
       const result = yield* channel.exec({ command: "(sleep 0.3; echo LATE; exec sleep 2) & echo started" })
       assert.deepStrictEqual([text(result.stdout), result.leftRunning, result.exitCode], ["started\n", true, 0])
       assert.strictEqual(text((yield* channel.exec({ command: "sleep 0.6; echo next" })).stdout), "next\n")
-    })
-  )
+    }))
 
   test("exec: interrupted, its processes are gone", (channel, directory) =>
     Effect.gen(function* () {
       const pidFile = `${directory}/pid`
-      const call = yield* Effect.forkChild(channel.exec({ command: `echo $BASHPID > ${pidFile}; sleep 1000` }), { startImmediately: true })
+      const call = yield* Effect.forkChild(channel.exec({ command: `echo $BASHPID > ${pidFile}; sleep 1000` }), {
+        startImmediately: true
+      })
       yield* channel.exec({ command: `until [ -s ${pidFile} ]; do sleep 0.02; done` })
       yield* Fiber.interrupt(call)
       const gone = channel.exec({ command: `! kill -0 $(cat ${pidFile}) 2> /dev/null` })
       yield* Effect.repeat(gone, { schedule: Schedule.spaced("20 millis"), until: ({ exitCode }) => exitCode === 0 })
-    })
-  )
+    }))
 
   test("exec: more output than allowed ends the command", (channel) =>
     Effect.gen(function* () {
       const reason = yield* reasonOf(channel.exec({ command: "yes", maxOutputBytes: 1_000_000 }))
       assert.deepStrictEqual(reason, { _tag: "OutputTooLarge", limitBytes: 1_000_000 })
       assert.strictEqual(text((yield* channel.exec({ command: "echo next" })).stdout), "next\n")
-    })
-  )
+    }))
 
   test("spawn: a slow reader stops its own process only, and gets every byte", (channel) =>
     Effect.gen(function* () {
@@ -172,8 +184,7 @@ export const guestChannelSuite = <R>(
       assert.strictEqual(received, bulkBytes)
       assert.strictEqual(text(Buffer.concat(yield* Stream.runCollect(process.stderr))), "end\n")
       assert.strictEqual((yield* process.exit).exitCode, 0)
-    })
-  )
+    }))
 
   test("spawn: a conversation over stdin, signals, the end", (channel) =>
     Effect.gen(function* () {
@@ -188,12 +199,14 @@ export const guestChannelSuite = <R>(
       const sleeper = yield* channel.spawn({ command: ["sleep", "1000"] })
       yield* sleeper.kill(15)
       assert.deepStrictEqual(yield* sleeper.exit, { exitCode: 143, signal: 15, timedOut: false, leftRunning: false })
-    })
-  )
+    }))
 
   test("spawn: a terminal of the size that was asked for", (channel) =>
     Effect.gen(function* () {
-      const shell = yield* channel.spawn({ command: "stty size; read -r line; stty size", terminal: { rows: 24, columns: 80 } })
+      const shell = yield* channel.spawn({
+        command: "stty size; read -r line; stty size",
+        terminal: { rows: 24, columns: 80 }
+      })
       let screen = ""
       yield* Stream.runForEach(shell.stdout, (chunk) =>
         Effect.suspend(() => {
@@ -205,8 +218,7 @@ export const guestChannelSuite = <R>(
         })
       )
       assert.strictEqual(screen, "24 80\r\ngo\r\n50 132\r\n")
-    })
-  )
+    }))
 
   test("files: content, mode and owner, there and back", (channel, directory) =>
     Effect.gen(function* () {
@@ -224,8 +236,7 @@ export const guestChannelSuite = <R>(
       assert.deepStrictEqual([stat.kind, stat.mode, stat.size], ["file", 0o640, bulkBytes])
       yield* channel.writeFile({ path, content: Stream.make(bytes("short"), bytes("er")), uid, gid })
       assert.strictEqual(text((yield* channel.exec({ command: ["cat", path] })).stdout), "shorter")
-    })
-  )
+    }))
 
   test("files: one that is not read to its end blocks nothing", (channel, directory) =>
     Effect.gen(function* () {
@@ -238,8 +249,7 @@ export const guestChannelSuite = <R>(
         })
       )
       assert.strictEqual(text((yield* channel.exec({ command: "echo next" })).stdout), "next\n")
-    })
-  )
+    }))
 
   test("files: an interrupted write leaves nothing behind", (channel, directory) =>
     Effect.gen(function* () {
@@ -247,8 +257,7 @@ export const guestChannelSuite = <R>(
       yield* Effect.timeoutOption(channel.writeFile({ path: `${directory}/half`, content: stuck, ...ownerless }), 200)
       const empty = channel.list(directory)
       yield* Effect.repeat(empty, { schedule: Schedule.spaced("20 millis"), until: (entries) => entries.length === 0 })
-    })
-  )
+    }))
 
   test("files: directories, links, listings, and what is refused", (channel, directory) =>
     Effect.gen(function* () {
@@ -256,34 +265,51 @@ export const guestChannelSuite = <R>(
       yield* channel.makeSymlink({ path: `${directory}/link`, target: "a/b" })
       yield* channel.exec({ command: `cd ${directory}; touch empty; mkfifo fifo; touch -d @1700000000.5 a` })
       const entries = (yield* channel.list(directory)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
-      assert.deepStrictEqual(entries.map(({ name, kind, linkTarget }) => [name, kind, linkTarget]), [
-        ["a", "directory", undefined],
-        ["empty", "file", undefined],
-        ["fifo", "other", undefined],
-        ["link", "symlink", "a/b"]
-      ])
+      assert.deepStrictEqual(
+        entries.map(({ name, kind, linkTarget }) => [name, kind, linkTarget]),
+        [
+          ["a", "directory", undefined],
+          ["empty", "file", undefined],
+          ["fifo", "other", undefined],
+          ["link", "symlink", "a/b"]
+        ]
+      )
       assert.strictEqual(entries[0]?.modifiedMs, 1_700_000_000_500)
       const link = yield* channel.stat(`${directory}/link`, { follow: false })
       assert.deepStrictEqual([link.kind, link.linkTarget], ["symlink", "a/b"])
       const followed = yield* channel.stat(`${directory}/link`)
       assert.deepStrictEqual([followed.kind, followed.mode], ["directory", 0o700])
       const refused = { _tag: "GuestRefused", subject: `${directory}/none` } as const
-      assert.deepStrictEqual(yield* reasonOf(channel.stat(`${directory}/none`)), { ...refused, operation: "stat", code: "ENOENT" })
-      assert.deepStrictEqual(yield* reasonOf(channel.list(`${directory}/none`)), { ...refused, operation: "list", code: "ENOENT" })
+      assert.deepStrictEqual(yield* reasonOf(channel.stat(`${directory}/none`)), {
+        ...refused,
+        operation: "stat",
+        code: "ENOENT"
+      })
+      assert.deepStrictEqual(yield* reasonOf(channel.list(`${directory}/none`)), {
+        ...refused,
+        operation: "list",
+        code: "ENOENT"
+      })
       const read = Effect.scoped(channel.readFile(`${directory}/none`))
       assert.deepStrictEqual(yield* reasonOf(read), { ...refused, operation: "read", code: "ENOENT" })
       const overDirectory = yield* reasonOf(channel.writeFile({ path: directory, content: bytes("x") }))
-      assert.deepStrictEqual(overDirectory, { _tag: "GuestRefused", operation: "write", subject: directory, code: "EISDIR" })
-    })
-  )
+      assert.deepStrictEqual(overDirectory, {
+        _tag: "GuestRefused",
+        operation: "write",
+        subject: directory,
+        code: "EISDIR"
+      })
+    }))
 
   test("files: a directory of thousands", (channel, directory) =>
     Effect.gen(function* () {
       yield* channel.exec({ command: `cd ${directory}; seq 5000 | xargs touch` })
       const names = (yield* channel.list(directory)).map((entry) => Number(entry.name)).toSorted((a, b) => a - b)
-      assert.deepStrictEqual(names, Array.from({ length: 5000 }, (_, index) => index + 1))
-    })
-  )
+      assert.deepStrictEqual(
+        names,
+        Array.from({ length: 5000 }, (_, index) => index + 1)
+      )
+    }))
 
   test("probes: paths, one try or until they hold", (channel, directory) =>
     Effect.gen(function* () {
@@ -292,12 +318,14 @@ export const guestChannelSuite = <R>(
       assert.deepStrictEqual([absent.satisfied, absent.tries], [true, 1])
       const once = yield* channel.probe({ probe: { kind: "pathExists", path }, timeoutMs: 0 })
       assert.deepStrictEqual(once, { satisfied: false, tries: 1, last: "ENOENT" })
-      const waiting = yield* Effect.forkChild(channel.probe({ probe: { kind: "pathExists", path }, timeoutMs: 60_000 }), { startImmediately: true })
+      const waiting = yield* Effect.forkChild(
+        channel.probe({ probe: { kind: "pathExists", path }, timeoutMs: 60_000 }),
+        { startImmediately: true }
+      )
       yield* channel.exec({ command: ["touch", path] })
       const seen = yield* Fiber.join(waiting)
       assert.deepStrictEqual([seen.satisfied, seen.last], [true, "OK"])
-    })
-  )
+    }))
 
   test("probes: ports that nobody listens on", (channel) =>
     Effect.gen(function* () {
@@ -307,8 +335,7 @@ export const guestChannelSuite = <R>(
       const open = yield* channel.probe({ probe: { kind: "tcpOpen", host: "127.0.0.1", port: 1 }, timeoutMs: 100 })
       assert.deepStrictEqual([open.satisfied, open.last], [false, "ECONNREFUSED"])
       assert.isAbove(open.tries, 1)
-    })
-  )
+    }))
 
   test("ping, and an interrupted wait", (channel, directory) =>
     Effect.gen(function* () {
@@ -316,8 +343,7 @@ export const guestChannelSuite = <R>(
       const never = channel.probe({ probe: { kind: "pathExists", path: `${directory}/never` }, timeoutMs: 3_600_000 })
       yield* Effect.timeoutOption(never, 50)
       assert.isAbove(yield* channel.ping(), 0)
-    })
-  )
+    }))
 }
 
 /** The agent of a native run may not be root: files stay its own. */

@@ -66,26 +66,46 @@ describe("messages of the agent", () => {
     }
   })
 
-  it.prop("an EXIT is read back, and only whole", [int(-1, 255), int(0, 64), u32, int(0, Number.MAX_SAFE_INTEGER)], ([exitCode, signal, stdoutBytes, stderrBytes]) => {
-    const payload = exitPayload({ exitCode, signal, timedOut: true, leftRunning: 2, errno: 2, stdoutBytes, stderrBytes })
-    assert.deepStrictEqual(decodeExit(payload), {
-      exitCode,
-      signal,
-      timedOut: true,
-      leftRunning: true,
-      errno: 2,
-      stdoutBytes,
-      stderrBytes
-    })
-    for (let size = 0; size < payload.length; size++) {
-      assert.isUndefined(decodeExit(payload.subarray(0, size)))
+  it.prop(
+    "an EXIT is read back, and only whole",
+    [int(-1, 255), int(0, 64), u32, int(0, Number.MAX_SAFE_INTEGER)],
+    ([exitCode, signal, stdoutBytes, stderrBytes]) => {
+      const payload = exitPayload({
+        exitCode,
+        signal,
+        timedOut: true,
+        leftRunning: 2,
+        errno: 2,
+        stdoutBytes,
+        stderrBytes
+      })
+      assert.deepStrictEqual(decodeExit(payload), {
+        exitCode,
+        signal,
+        timedOut: true,
+        leftRunning: true,
+        errno: 2,
+        stdoutBytes,
+        stderrBytes
+      })
+      for (let size = 0; size < payload.length; size++) {
+        assert.isUndefined(decodeExit(payload.subarray(0, size)))
+      }
+      assert.isUndefined(decodeExit(Buffer.concat([payload, Uint8Array.of(0)])))
     }
-    assert.isUndefined(decodeExit(Buffer.concat([payload, Uint8Array.of(0)])))
-  })
+  )
 
   it.prop(
     "a STAT record is read back",
-    { kind: int(1, 4), mode: int(0, 0o7777), uid: u32, gid: u32, size: int(0, Number.MAX_SAFE_INTEGER), modifiedMs: int(0, 4e12), target: Text },
+    {
+      kind: int(1, 4),
+      mode: int(0, 0o7777),
+      uid: u32,
+      gid: u32,
+      size: int(0, Number.MAX_SAFE_INTEGER),
+      modifiedMs: int(0, 4e12),
+      target: Text
+    },
     (stat) => {
       const { kind, modifiedMs, target, ...numbers } = stat
       const decoded = decodeStat(writeStat(new ByteWriter(), stat).finish())
@@ -94,7 +114,12 @@ describe("messages of the agent", () => {
       assert.approximately(decoded.modifiedMs, modifiedMs, 0.001)
       assert.deepStrictEqual(
         { ...decoded, modifiedMs: 0 },
-        { ...numbers, modifiedMs: 0, kind: (["file", "directory", "symlink", "other"] as const)[kind - 1], ...(kind === 3 ? { linkTarget: target } : {}) }
+        {
+          ...numbers,
+          modifiedMs: 0,
+          kind: (["file", "directory", "symlink", "other"] as const)[kind - 1],
+          ...(kind === 3 ? { linkTarget: target } : {})
+        }
       )
     }
   )
@@ -106,7 +131,10 @@ describe("messages of the agent", () => {
     for (const name of ["b", "a ü", "…"]) {
       writeStat(writer.str(name), stat)
     }
-    assert.deepStrictEqual(decodeList(writer.finish())?.map((entry) => entry.name), ["b", "a ü", "…"])
+    assert.deepStrictEqual(
+      decodeList(writer.finish())?.map((entry) => entry.name),
+      ["b", "a ü", "…"]
+    )
     assert.deepStrictEqual(decodeList(new Uint8Array(0)), [])
   })
 
@@ -122,34 +150,42 @@ describe("messages of the agent", () => {
 })
 
 describe("messages of the host", () => {
-  it.prop("EXEC holds its command, variables and words", [Text, Text, Schema.Record(Schema.String, Text), Schema.NonEmptyArray(Text)], ([user, cwd, env, words]) => {
-    const payload = encodeExec({
-      command: words,
-      strict: true,
-      stdin: true,
-      timeoutMs: 1500,
-      stdoutWindow: 10,
-      stderrWindow: 20,
-      user,
-      cwd,
-      env
-    })
-    const reader = new ByteReader(payload)
-    assert.deepStrictEqual([reader.u8(), reader.u8(), reader.u16(), reader.u16(), reader.u16()], [1, 0, 0, 0, 0])
-    assert.deepStrictEqual([reader.u32(), reader.u32(), reader.u32()], [1500, 10, 20])
-    assert.deepStrictEqual([reader.str(), reader.str()], [user, cwd])
-    const variables = Array.from({ length: reader.u32() }, () => [reader.str(), reader.str()])
-    assert.deepStrictEqual(
-      variables,
-      Object.entries(env).map(([name, value]) => [name.toWellFormed(), value])
-    )
-    assert.deepStrictEqual(Array.from({ length: reader.u32() }, () => reader.str()), [...words])
-    assert.isTrue(reader.isComplete)
-  })
+  it.prop(
+    "EXEC holds its command, variables and words",
+    [Text, Text, Schema.Record(Schema.String, Text), Schema.NonEmptyArray(Text)],
+    ([user, cwd, env, words]) => {
+      const payload = encodeExec({
+        command: words,
+        strict: true,
+        stdin: true,
+        timeoutMs: 1500,
+        stdoutWindow: 10,
+        stderrWindow: 20,
+        user,
+        cwd,
+        env
+      })
+      const reader = new ByteReader(payload)
+      assert.deepStrictEqual([reader.u8(), reader.u8(), reader.u16(), reader.u16(), reader.u16()], [1, 0, 0, 0, 0])
+      assert.deepStrictEqual([reader.u32(), reader.u32(), reader.u32()], [1500, 10, 20])
+      assert.deepStrictEqual([reader.str(), reader.str()], [user, cwd])
+      const variables = Array.from({ length: reader.u32() }, () => [reader.str(), reader.str()])
+      assert.deepStrictEqual(
+        variables,
+        Object.entries(env).map(([name, value]) => [name.toWellFormed(), value])
+      )
+      assert.deepStrictEqual(
+        Array.from({ length: reader.u32() }, () => reader.str()),
+        [...words]
+      )
+      assert.isTrue(reader.isComplete)
+    }
+  )
 
   it("EXEC of shell code says strict, terminal and no stdin", () => {
     const exec = { strict: true, timeoutMs: 0, stdoutWindow: 0, stderrWindow: 0, user: "", cwd: "", env: {} }
-    const flags = (request: Partial<Parameters<typeof encodeExec>[0]>) => encodeExec({ command: "x", stdin: true, ...exec, ...request })[1]
+    const flags = (request: Partial<Parameters<typeof encodeExec>[0]>) =>
+      encodeExec({ command: "x", stdin: true, ...exec, ...request })[1]
     assert.strictEqual(flags({}), 4)
     assert.strictEqual(flags({ strict: false }), 0)
     assert.strictEqual(flags({ stdin: false }), 6)
@@ -158,9 +194,14 @@ describe("messages of the host", () => {
 
   it("have the bytes of docs/protocol.md", () => {
     assert.strictEqual(Buffer.from(encodeKill(15)).toString("hex"), "0f00")
-    assert.strictEqual(Buffer.from(encodeOwnedPath({ path: "/a", mode: 0o755, uid: 1, gid: 2 })).toString("hex"), "ed0100000100000002000000020000002f61")
     assert.strictEqual(
-      Buffer.from(encodeWait({ probe: { kind: "tcpClosed", host: "::1", port: 80 }, intervalMs: 20, timeoutMs: 1000 })).toString("hex"),
+      Buffer.from(encodeOwnedPath({ path: "/a", mode: 0o755, uid: 1, gid: 2 })).toString("hex"),
+      "ed0100000100000002000000020000002f61"
+    )
+    assert.strictEqual(
+      Buffer.from(
+        encodeWait({ probe: { kind: "tcpClosed", host: "::1", port: 80 }, intervalMs: 20, timeoutMs: 1000 })
+      ).toString("hex"),
       "0200500014000000e8030000030000003a3a31"
     )
     assert.strictEqual(

@@ -36,9 +36,14 @@ export const nativeAgent = Effect.fnUntraced(function* (options: Partial<AgentCh
   const directory = yield* temporaryDirectory
   const hostPath = path.join(directory, "host")
   const guestPath = path.join(directory, "guest")
-  let channel: AgentChannel.AgentChannel | undefined
-  yield* portRelay({ hostPath, guestPath, onChange: (open) => (open ? channel?.portOpened() : channel?.portClosed()) })
-  channel = yield* AgentChannel.make({ path: hostPath, ...options }).pipe(Effect.provide(UnixSockets.layer))
+  yield* portRelay({
+    hostPath,
+    guestPath,
+    onChange: (open) => (open ? channel.portOpened() : channel.portClosed())
+  })
+  const channel: AgentChannel.AgentChannel = yield* AgentChannel.make({ path: hostPath, ...options }).pipe(
+    Effect.provide(UnixSockets.layer)
+  )
   let agent: ChildProcess | undefined
   const start = (): void => {
     agent = spawn(program.path, ["--exit-on-close", guestPath], { stdio: ["ignore", "ignore", "ignore"] })
