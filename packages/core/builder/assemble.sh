@@ -43,7 +43,8 @@ esp_serial=$(id_of esp | cut -c1-8)
 in_guest() {
   unshare --mount -- bash -euc '
     mount --rbind /proc "$0/proc"
-    mount -t tmpfs dev "$0/dev"
+    # Not in a sticky folder, where the kernel refuses O_CREAT on a device that another user owns.
+    mount -t tmpfs -o mode=0755 dev "$0/dev"
     for node in null zero full random urandom; do touch "$0/dev/$node"; mount --bind "/dev/$node" "$0/dev/$node"; done
     ln -s /proc/self/fd "$0/dev/fd"
     exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"

@@ -1,1 +1,3 @@
-export {}
+/** Images of Linux distributions: a catalog for the driver, and a typed lookup. */
+export { catalogLayer, catalogNames } from "./Catalog.ts"
+export { debian, type DebianVersion } from "./debian.ts"

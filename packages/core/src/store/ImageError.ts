@@ -5,7 +5,9 @@ import * as Schema from "effect/Schema"
 export const UnknownImage = Schema.TaggedStruct("UnknownImage", {
   reference: Schema.String,
   /** The best matches first; empty where nothing is close. */
-  suggestions: Schema.Array(Schema.String)
+  suggestions: Schema.Array(Schema.String),
+  /** Every name that there is. */
+  known: Schema.Array(Schema.String)
 })
 /** The name is known, but not for this architecture. */
 export const NoSuchArchitecture = Schema.TaggedStruct("NoSuchArchitecture", { reference: Schema.String, architecture: Schema.String })
@@ -103,7 +105,7 @@ const explain = (reason: ImageErrorReason): string => {
   switch (reason._tag) {
     case "UnknownImage":
       return reason.suggestions.length === 0
-        ? `no image is called "${reason.reference}"`
+        ? `no image is called "${reason.reference}"; there are ${reason.known.join(", ")}. A file or a URL of your own does as well.`
         : `no image is called "${reason.reference}": did you mean ${reason.suggestions.map((name) => `"${name}"`).join(" or ")}?`
     case "NoSuchArchitecture":
       return `there is no "${reason.reference}" for ${reason.architecture}`

@@ -26,7 +26,9 @@ export const hostRefusal =
       const neededBytes = access.neededBytes === undefined ? {} : { neededBytes: access.neededBytes }
       return new ImageError({ reason: { _tag: "NoSpace", path, ...neededBytes } })
     }
-    if (access.operation !== "read" && ["EACCES", "EPERM", "EROFS"].includes(code)) {
+    // Node says ENOENT where it can't make a folder with its parents in a read-only file system.
+    const mayNotWrite = ["EACCES", "EPERM", "EROFS", ...(access.operation === "make" ? ["ENOENT"] : [])]
+    if (access.operation !== "read" && mayNotWrite.includes(code)) {
       return new ImageError({ reason: { _tag: "ReadOnlyCache", path } })
     }
     if (access.operation === "read" && code === "ENOENT") return new ImageError({ reason: { _tag: "FileMissing", path } })
