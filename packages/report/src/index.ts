@@ -1,1 +1,5 @@
-export {}
+export { type Collector, makeCollector } from "./Collector.ts"
+export { type EventLog, EventLogError, makeEventLog, readEventLog } from "./EventLog.ts"
+export { followEvents } from "./followEvents.ts"
+export type { MachineReport, Report, StepReport } from "./Report.ts"
+export { makeTerminalReport, type TerminalReport, type TerminalReportOptions } from "./Terminal.ts"
