@@ -1,1 +1,10 @@
-export {}
+/** What test scripts import: the two ways to define a test, and the types and errors that they meet. */
+export { defineTest, testScript } from "./script/defineTest.ts"
+export type { EffectScriptContext, ScriptContext, TestDefinition, TestOptions } from "./script/TestDefinition.ts"
+export type { Machine } from "./machine/Machine.ts"
+export type { Command, CommandOptions, CommandResult } from "./machine/commands.ts"
+export type { PromiseMachine, RunningCommand } from "./promise/PromiseMachine.ts"
+export { MachineError } from "./machine/MachineError.ts"
+export { TestFailure } from "./machine/TestFailure.ts"
+export type { MachineSpecInput } from "./spec/MachineSpec.ts"
+export type { TestSpecInput } from "./spec/TestSpec.ts"

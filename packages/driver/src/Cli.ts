@@ -1,8 +1,9 @@
 import * as Command from "effect/cli/Command"
 import { doctor } from "./commands/doctor.ts"
+import { run } from "./commands/run.ts"
 
 /** The whole command line; each subcommand has its own file. */
 export const Cli = Command.make("nix-vm-test").pipe(
   Command.withDescription("Integration tests on real Linux virtual machines"),
-  Command.withSubcommands([doctor])
+  Command.withSubcommands([run, doctor])
 )

@@ -1,5 +1,5 @@
 /**
- * Programs that the driver starts: never through a shell, gone with their Scope, and gone with the driver however it
+ * Programs that the driver starts: with arguments that no shell reads, gone with their Scope, and gone with the driver however it
  * ends.
  *
  * The one place in core that knows `node:child_process`. Effect's own spawner reports a death by signal as a failure,
@@ -126,18 +126,26 @@ const feed = (stdin: stream.Writable, text: string): void => {
 }
 
 /**
- * `setpriv` makes the kernel kill the child when the thread that forked it ends, and then becomes the program itself:
- * same pid, no process between. It must be a direct child, hence no shell. A session of its own keeps a terminal's
- * Ctrl-C from it. Node throws for some refusals of the kernel, such as too long an argument list, and emits `error` for
- * others.
+ * Run by `sh` with the driver's pid as `$0`: becomes the program when its parent is still the driver. No argument is
+ * read as code.
  */
-const launch = (options: SpawnOptions) =>
-  nodeSpawn("setpriv", ["--pdeathsig", "KILL", "--", options.command, ...options.args], {
+const becomeProgram = '[ "$PPID" = "$0" ] && exec "$@"'
+
+/**
+ * `setpriv` makes the kernel kill the child when the thread that forked it ends; the shell then ends by itself when the
+ * driver was killed before that took effect. Both replace themselves: the child's pid is the program's, and no process
+ * is between. A session of its own keeps a terminal's Ctrl-C from it. Node throws for some refusals of the kernel, such
+ * as too long an argument list, and emits `error` for others.
+ */
+const launch = (options: SpawnOptions) => {
+  const guard = ["--pdeathsig", "KILL", "--", "/bin/sh", "-c", becomeProgram, String(process.pid)]
+  return nodeSpawn("setpriv", [...guard, options.command, ...options.args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     detached: true,
     stdio: [options.stdin === undefined ? "ignore" : "pipe", options.onStdout === undefined ? "ignore" : "pipe", "pipe"]
   })
+}
 
 interface Started {
   readonly child: ChildProcess

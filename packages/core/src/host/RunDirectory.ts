@@ -10,8 +10,11 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ProcessIdentity from "./ProcessIdentity.ts"
 
-/** What the names of run directories begin with; six random characters follow. */
-export const runDirectoryPrefix = "nvt-"
+/** What the names of run directories begin with; six letters or digits follow. */
+const prefix = "nvt-"
+
+/** Whether a name is one of a run directory; the driver's other temporary files have longer ones. */
+export const isRunDirectoryName = (name: string): boolean => /^nvt-[A-Za-z0-9]{6}$/u.test(name)
 
 /** The file in a run directory that holds the {@link ProcessIdentity.ProcessIdentity} of its owner. */
 export const ownerFileName = "owner.json"
@@ -33,7 +36,7 @@ export const runDirectoryRoots: Effect.Effect<ReadonlyArray<string>> = Effect.ge
   return [...new Set([...named.map((root) => root.replace(/\/+$/u, "")), "/tmp"])]
 }).pipe(Effect.orElseSucceed(() => ["/tmp"]))
 
-const fits = (root: string): boolean => Buffer.byteLength(`${root}/${runDirectoryPrefix}XXXXXX`) <= longestPath
+const fits = (root: string): boolean => Buffer.byteLength(`${root}/${prefix}XXXXXX`) <= longestPath
 
 const remove = (path: string) =>
   FileSystem.FileSystem.use((fs) => Effect.ignore(fs.remove(path, { recursive: true, force: true }), { log: true }))
@@ -46,7 +49,7 @@ const nameOwner = Effect.fnUntraced(function* (path: string) {
 
 const makeIn = Effect.fnUntraced(function* (root: string) {
   const fs = yield* FileSystem.FileSystem
-  const path = yield* fs.makeTempDirectory({ directory: root, prefix: runDirectoryPrefix })
+  const path = yield* fs.makeTempDirectory({ directory: root, prefix })
   yield* Effect.onError(nameOwner(path), () => remove(path))
   return path
 })

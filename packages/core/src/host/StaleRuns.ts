@@ -1,16 +1,10 @@
-/** Removes what crashed drivers left: run directories whose owner is dead, and QEMU processes that still use them. */
+/** Removes what crashed drivers left: run directories whose owner is dead. Their processes died with them. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ProcessIdentity from "./ProcessIdentity.ts"
-import { OwnerFile, ownerFileName, runDirectoryPrefix, runDirectoryRoots } from "./RunDirectory.ts"
-
-/**
- * A directory without a readable owner file is left alone for this long, milliseconds: its maker may be about to write
- * the file.
- */
-const unownedGraceMs = 10 * 60_000
+import { isRunDirectoryName, OwnerFile, ownerFileName, runDirectoryRoots } from "./RunDirectory.ts"
 
 const isOwn = (path: string) =>
   FileSystem.FileSystem.use((fs) => fs.lstat(path)).pipe(
@@ -19,36 +13,14 @@ const isOwn = (path: string) =>
     Effect.orElseSucceed(() => false)
   )
 
-const isStale = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const owner = yield* Effect.option(
-    Effect.flatMap(fs.readFileString(`${path}/${ownerFileName}`), Schema.decodeEffect(OwnerFile))
+/** A directory without a readable owner file is nobody's to judge: its maker may be about to write the file. */
+const isStale = (path: string) =>
+  FileSystem.FileSystem.use((fs) => fs.readFileString(`${path}/${ownerFileName}`)).pipe(
+    Effect.flatMap(Schema.decodeEffect(OwnerFile)),
+    Effect.flatMap(ProcessIdentity.livenessOf),
+    Effect.map((liveness) => liveness === "dead"),
+    Effect.orElseSucceed(() => false)
   )
-  if (Option.isSome(owner)) return (yield* ProcessIdentity.livenessOf(owner.value)) === "dead"
-  const info = yield* Effect.option(fs.stat(path))
-  const made = Option.flatMap(info, ({ mtime }) => mtime)
-  return Option.isSome(made) && Date.now() - made.value.getTime() > unownedGraceMs
-})
-
-const commandLineOf = (pid: string) =>
-  FileSystem.FileSystem.use((fs) => fs.readFileString(`/proc/${pid}/cmdline`)).pipe(Effect.orElseSucceed(() => ""))
-
-/**
- * Kills QEMU processes whose command line names a file in the directory. The kernel kills QEMU with its driver; only a
- * driver that was killed in the milliseconds between the fork and `setpriv`'s request leaves one.
- */
-const killUsers = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const pids = (yield* fs.readDirectory("/proc")).filter((name) => /^\d+$/u.test(name))
-  for (const pid of pids) {
-    const [program = "", ...args] = (yield* commandLineOf(pid)).split("\0")
-    if (/(?:^|\/)qemu-system-[^/]+$/u.test(program) && args.some((arg) => arg.includes(`${path}/`))) {
-      yield* Effect.ignore(
-        Effect.try({ try: () => process.kill(Number(pid), "SIGKILL"), catch: () => "gone" as const })
-      )
-    }
-  }
-})
 
 /**
  * Removes stale run directories of this user under all roots and returns their paths. Never fails: what can't be
@@ -60,10 +32,9 @@ export const removeStaleRuns: Effect.Effect<ReadonlyArray<string>, never, FileSy
     const removed: Array<string> = []
     for (const root of yield* runDirectoryRoots) {
       const names = yield* Effect.orElseSucceed(fs.readDirectory(root), () => [])
-      for (const name of names.filter((entry) => entry.startsWith(runDirectoryPrefix))) {
+      for (const name of names.filter(isRunDirectoryName)) {
         const path = `${root}/${name}`
         if (!(yield* isOwn(path)) || !(yield* isStale(path))) continue
-        yield* Effect.ignore(killUsers(path))
         yield* fs.remove(path, { recursive: true, force: true }).pipe(
           Effect.map(() => removed.push(path)),
           Effect.ignore

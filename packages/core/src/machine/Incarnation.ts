@@ -30,6 +30,8 @@ export interface Incarnation {
   readonly sessions: Queue.Dequeue<GuestSession>
   /** `performance.now()` when QEMU was spawned. */
   readonly spawnedAt: number
+  /** Milliseconds from QEMU's start to the agent's first answer; 0 before it. */
+  readonly connectedMs: () => number
   /** How far the boot got. */
   readonly phase: () => MachinePhase
   readonly reached: (phase: MachinePhase) => Effect.Effect<void>
@@ -151,6 +153,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
   const { died, die } = makeDeath(options)
   const sessions = yield* Queue.unbounded<GuestSession>()
   let channel: AgentChannel | undefined
+  let connectedMs = 0
 
   const process = yield* spawnQemu({
     name: access.name,
@@ -178,6 +181,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     path: plan.sockets.agent,
     speedFactor,
     onSession: (session) => {
+      if (connectedMs === 0) connectedMs = performance.now() - spawnedAt
       phases.reach("connected")
       bus.publishUnsafe({ _tag: "MachineConnected", machine: access.name, bootId: session.bootId, agent: session.agentVersion })
       Queue.offerUnsafe(sessions, session)
@@ -190,6 +194,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     channel,
     sessions,
     spawnedAt,
+    connectedMs: () => connectedMs,
     phase: phases.current,
     reached: (phase) => Effect.sync(() => phases.reach(phase)),
     death: Deferred.await(died),

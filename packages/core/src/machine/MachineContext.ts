@@ -22,8 +22,8 @@ export interface MachineContext extends GuestAccess {
   readonly plan: MachinePlan
   readonly bus: EventBusShape
   readonly steps: StepsShape
-  /** Default limits, milliseconds, already scaled to the speed of the guest. */
-  readonly limits: { readonly commandMs: number; readonly waitMs: number }
+  /** Default limits, milliseconds, scaled to what is known of the guest's speed by now. */
+  readonly limits: { readonly commandMs: () => number; readonly waitMs: () => number }
   /** Folder on the host that copied files go to. */
   readonly outputDirectory: string
   /** The ready machine; starts it when it was never started, and waits until it is ready. */

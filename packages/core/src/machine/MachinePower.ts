@@ -64,7 +64,8 @@ export interface MachinePowerOptions {
   readonly access: GuestAccess
   readonly bus: EventBusShape
   readonly steps: StepsShape
-  readonly limits: { readonly shutdownMs: number; readonly waitMs: number; readonly bootMs: number }
+  /** Milliseconds; asked for anew each time, since they grow with what is learnt about the guest's speed. */
+  readonly limits: { readonly shutdownMs: () => number; readonly waitMs: () => number; readonly bootMs: () => number }
   /** Spawns QEMU and attaches to it; everything of it lives in the Scope. */
   readonly spawn: (cold: { readonly first: boolean }) => Effect.Effect<Incarnation, MachineError, Scope.Scope>
   /** From the agent's first answer to a guest that the script may have. */
@@ -113,7 +114,7 @@ export const makeMachinePower = Effect.fnUntraced(function* (
   const bootTimedOut = (life: Life) =>
     new MachineError({
       machine: access.name,
-      reason: { _tag: "BootTimedOut", seconds: limits.bootMs / 1000, phase: life.incarnation.phase() },
+      reason: { _tag: "BootTimedOut", seconds: limits.bootMs() / 1000, phase: life.incarnation.phase() },
       evidence: [{ title: "console", text: access.console.tail(30).join("\n") }],
       hint: 'give it more time with "timeouts": { "boot": "10min" }, or look at its console in the output folder'
     })
@@ -127,7 +128,7 @@ export const makeMachinePower = Effect.fnUntraced(function* (
 
   /** Follows the guest through its boots: the one it was started for, those it was told to make, and those it makes by itself. */
   const followBoots = Effect.fnUntraced(function* (life: Life) {
-    const limited = Effect.timeoutOrElse({ duration: limits.bootMs, orElse: () => Effect.fail(bootTimedOut(life)) })
+    const limited = Effect.timeoutOrElse({ duration: limits.bootMs(), orElse: () => Effect.fail(bootTimedOut(life)) })
     const fail = (error: MachineError) => Deferred.fail(life.boot.ready, error)
     const first = yield* Queue.take(life.incarnation.sessions).pipe(limited, Effect.tapError(fail))
     life.boot.bootId = first.bootId
@@ -204,7 +205,7 @@ export const makeMachinePower = Effect.fnUntraced(function* (
     steps.step(
       { kind: "lifecycle", machine: access.name, title: "shutting down" },
       Effect.fnUntraced(function* () {
-        const graceMs = shutdownOptions.timeout === undefined ? limits.shutdownMs : yield* limitToMs(shutdownOptions.timeout)
+        const graceMs = shutdownOptions.timeout === undefined ? limits.shutdownMs() : yield* limitToMs(shutdownOptions.timeout)
         yield* end("shut down", ({ incarnation }) =>
           incarnation.process.stop({
             graceful: incarnation.channel.exec({ command: "systemctl poweroff || poweroff", strict: false }).pipe(
@@ -232,7 +233,7 @@ export const makeMachinePower = Effect.fnUntraced(function* (
         Effect.ignore(channel.exec({ command: "systemctl reboot || reboot", strict: false }))
       )
       yield* Effect.raceFirst(Deferred.await(superseded), life.incarnation.death).pipe(
-        Effect.timeoutOrElse({ duration: limits.bootMs, orElse: () => Effect.fail(bootTimedOut(life)) })
+        Effect.timeoutOrElse({ duration: limits.bootMs(), orElse: () => Effect.fail(bootTimedOut(life)) })
       )
       yield* untilReady(life)
     })
@@ -260,7 +261,7 @@ export const makeMachinePower = Effect.fnUntraced(function* (
         Effect.fnUntraced(function* () {
           if (state._tag !== "Up") return
           const { life } = state
-          const limitMs = waitOptions.timeout === undefined ? limits.waitMs : yield* limitToMs(waitOptions.timeout)
+          const limitMs = waitOptions.timeout === undefined ? limits.waitMs() : yield* limitToMs(waitOptions.timeout)
           yield* Effect.timeoutOrElse(life.incarnation.ended, {
             duration: limitMs,
             orElse: () => Effect.fail(waitFailure(access, "the machine to shut down", limitMs, "it still runs", []))

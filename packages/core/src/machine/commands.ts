@@ -45,7 +45,7 @@ export const commandText = (command: Command): string => (typeof command === "st
 
 const toExecOptions = Effect.fnUntraced(function* (context: MachineContext, command: Command, options: CommandOptions) {
   const timeoutMs =
-    options.timeout === null ? undefined : options.timeout === undefined ? context.limits.commandMs : yield* limitToMs(options.timeout)
+    options.timeout === null ? undefined : options.timeout === undefined ? context.limits.commandMs() : yield* limitToMs(options.timeout)
   const stdin = typeof options.stdin === "string" ? new TextEncoder().encode(options.stdin) : options.stdin
   const request: ExecOptions & { readonly maxOutputBytes?: number | undefined } = {
     command,
@@ -105,7 +105,7 @@ export const outputEvidence = (result: CommandResult): ReadonlyArray<Evidence> =
 const timedOut = (context: MachineContext, command: Command, options: CommandOptions, result: CommandResult) =>
   Effect.map(
     options.timeout === undefined || options.timeout === null
-      ? Effect.succeed(context.limits.commandMs)
+      ? Effect.succeed(context.limits.commandMs())
       : limitToMs(options.timeout),
     (ms) =>
       new TestFailure({

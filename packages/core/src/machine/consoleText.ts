@@ -19,7 +19,7 @@ export const waitForConsoleText = (
   context.steps.step(
     { kind: "wait", machine: context.name, title: `waiting for console text ${pattern}` },
     Effect.fnUntraced(function* () {
-      const timeoutMs = options.timeout === undefined ? context.limits.waitMs : yield* limitToMs(options.timeout)
+      const timeoutMs = options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(options.timeout)
       const incarnation = yield* context.started
       const wait = context.console.waitForText(typeof pattern === "string" ? new RegExp(pattern, "u") : pattern)
       return yield* Effect.raceFirst(wait, incarnation.death).pipe(

@@ -33,7 +33,7 @@ export const poll = <A>(context: MachineContext, options: PollOptions<A>): Effec
   context.steps.step(
     { kind: "wait", machine: context.name, title: options.title },
     Effect.fnUntraced(function* () {
-      const limitMs = options.timeout === undefined ? context.limits.waitMs : yield* limitToMs(options.timeout)
+      const limitMs = options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(options.timeout)
       // A machine that still boots is waited for with the boot's own limit, not with this one.
       yield* context.running
       const startedAt = performance.now()

@@ -38,7 +38,7 @@ const waitForProbe = (context: MachineContext, wait: ProbeWait): Effect.Effect<v
   context.steps.step(
     { kind: "wait", machine: context.name, title: wait.title },
     Effect.fnUntraced(function* () {
-      const timeoutMs = wait.options.timeout === undefined ? context.limits.waitMs : yield* limitToMs(wait.options.timeout)
+      const timeoutMs = wait.options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(wait.options.timeout)
       const result = yield* inGuest(context, (channel) =>
         channel.probe({ probe: wait.probe, timeoutMs, intervalMs: INTERVAL_MS })
       )

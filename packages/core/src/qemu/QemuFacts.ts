@@ -19,7 +19,6 @@ export type QemuVersion = typeof QemuVersion.Type
  * What the driver can use when it is there.
  *
  * - `kvm`: KVM was compiled in; whether it works is `KvmProbe`'s to say.
- * - `exitWithParent`: `-run-with exit-with-parent=on` (QEMU 10.2).
  * - `sandbox`: the seccomp sandbox, `-sandbox on`.
  * - `fsdev`: 9p shares.
  * - `userNetdev`, `streamNetdev`, `dgramNetdev`: back ends of `-netdev`.
@@ -27,7 +26,6 @@ export type QemuVersion = typeof QemuVersion.Type
  */
 export const QemuCapabilities = Schema.Struct({
   kvm: Schema.Boolean,
-  exitWithParent: Schema.Boolean,
   sandbox: Schema.Boolean,
   fsdev: Schema.Boolean,
   userNetdev: Schema.Boolean,
@@ -120,7 +118,6 @@ const factsFrom = ([version, machines, kvm, options, schema]: typeof Replies.Typ
     },
     capabilities: {
       kvm: kvm.present,
-      exitWithParent: parametersOf("run-with")?.includes("exit-with-parent") ?? false,
       sandbox: parametersOf("sandbox") !== undefined,
       fsdev: parametersOf("fsdev") !== undefined,
       userNetdev: netdevs.has("user"),

@@ -22,8 +22,7 @@ export interface QemuProcessOptions {
   /** The machine's name, for errors. */
   readonly name: string
   /**
-   * QEMU's arguments, with `-S` where a guest is to run. The program, its QMP socket and its end with the driver are
-   * added here.
+   * QEMU's arguments, with `-S` where a guest is to run. The program and its QMP socket are added here.
    */
   readonly argv: ReadonlyArray<string>
   /** Where QEMU shall serve QMP: a path of less than 108 bytes that does not exist yet. */
@@ -97,12 +96,8 @@ const start = Effect.fnUntraced(function* (options: QemuProcessOptions) {
   return yield* processes
     .spawn({
       command: qemu.binary,
-      args: [
-        ...options.argv,
-        ...["-qmp", `unix:${optionValue(options.qmpPath)},server=on,wait=off`],
-        // Closes the gap between the fork and `setpriv`'s request; QEMU has it since 10.2.
-        ...(qemu.capabilities.exitWithParent ? ["-run-with", "exit-with-parent=on"] : [])
-      ],
+      // Not `-run-with exit-with-parent=on`: it would replace the guard's SIGKILL by SIGTERM, which a busy QEMU may miss.
+      args: [...options.argv, "-qmp", `unix:${optionValue(options.qmpPath)},server=on,wait=off`],
       cwd: options.cwd
     })
     .pipe(

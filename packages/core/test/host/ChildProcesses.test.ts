@@ -1,6 +1,8 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -118,5 +120,26 @@ layer(ChildProcesses.layer, { excludeTestServices: true })("ChildProcesses", (it
       yield* driver.kill
       yield* awaitGone(pid)
     })
+  )
+  it.effect("a driver that is killed before its process is guarded leaves none", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const directory = yield* fs.makeTempDirectoryScoped()
+      // Widens the moment between the fork and the guard, a millisecond or more, to as long as the driver lives.
+      const slowGuard = [
+        "#!/bin/sh",
+        "parent=$PPID",
+        'while [ "$parent" = "$PPID" ]; do sleep 0.01; read -r _ _ _ parent _ </proc/$$/stat; done',
+        'PATH=${PATH#*:} exec setpriv "$@"'
+      ].join("\n")
+      yield* fs.writeFileString(`${directory}/setpriv`, slowGuard, { mode: 0o755 })
+      const driver = yield* nodeChild({
+        script: new URL("./children/spawnAndDie.ts", import.meta.url),
+        args: ["touch", `${directory}/started`],
+        env: { PATH: `${directory}:${process.env["PATH"]}` }
+      })
+      yield* awaitGone(Number(driver.line))
+      assert.isFalse(yield* fs.exists(`${directory}/started`))
+    }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 })

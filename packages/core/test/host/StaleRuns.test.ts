@@ -44,20 +44,21 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("StaleRuns", (it) => 
       })
       yield* plant("nvt-before", { ...own, bootId: "an earlier one" })
       yield* plant("nvt-inside", { ...own, pid: 999_999_999, pidNamespace: "pid:[1]" })
-      yield* plant("unlike", { ...own, bootId: "an earlier one" })
+      yield* plant("nvt-build-1", { ...own, bootId: "an earlier one" })
       assert.deepStrictEqual(yield* sweep(root), [`${root}/nvt-before`])
     })
   )
-  it.effect("a directory without an owner is given time, then goes", () =>
+  it.effect("a directory without an owner stays, however old", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const root = yield* fs.makeTempDirectoryScoped()
-      const hourAgo = new Date(Date.now() - 3_600_000)
-      yield* fs.makeDirectory(`${root}/nvt-young`)
-      yield* fs.makeDirectory(`${root}/nvt-old`)
-      yield* fs.utimes(`${root}/nvt-old`, hourAgo, hourAgo)
-      assert.deepStrictEqual(yield* sweep(root), [`${root}/nvt-old`])
-      assert.isTrue(yield* fs.exists(`${root}/nvt-young`))
+      const yearAgo = new Date(Date.now() - 365 * 86_400_000)
+      yield* fs.makeDirectory(`${root}/nvt-owners`)
+      yield* fs.makeDirectory(`${root}/nvt-broken`)
+      yield* fs.writeFileString(`${root}/nvt-broken/${ownerFileName}`, '{"pid":1')
+      yield* fs.utimes(`${root}/nvt-owners`, yearAgo, yearAgo)
+      assert.deepStrictEqual(yield* sweep(root), [])
+      assert.deepStrictEqual((yield* fs.readDirectory(root)).toSorted(), ["nvt-broken", "nvt-owners"])
     })
   )
   it.effect("links and files of such a name are not followed or removed", () =>
@@ -71,7 +72,7 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("StaleRuns", (it) => 
         yield* Schema.encodeEffect(OwnerFile)({ ...own, bootId: "an earlier one" })
       )
       yield* fs.symlink(target, `${root}/nvt-linked`)
-      yield* fs.writeFileString(`${root}/nvt-a-file`, "")
+      yield* fs.writeFileString(`${root}/nvt-thefil`, "")
       assert.deepStrictEqual(yield* sweep(root), [])
       assert.isTrue(yield* fs.exists(`${target}/${ownerFileName}`))
     })

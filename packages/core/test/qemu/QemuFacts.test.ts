@@ -12,7 +12,6 @@ describe("parseFacts", () => {
         machineTypes: {},
         capabilities: {
           kvm: false,
-          exitWithParent: false,
           sandbox: false,
           fsdev: false,
           userNetdev: false,
@@ -35,7 +34,6 @@ describe("parseFacts", () => {
         ],
         kvm: true,
         options: [
-          { option: "run-with", parameters: ["chroot", "exit-with-parent"] },
           { option: "sandbox", parameters: ["enable"] },
           { option: "fsdev", parameters: [] }
         ],
@@ -49,7 +47,6 @@ describe("parseFacts", () => {
         machineTypes: { pc: "pc-i440fx-10.2", q35: "pc-q35-10.2" },
         capabilities: {
           kvm: true,
-          exitWithParent: true,
           sandbox: true,
           fsdev: true,
           userNetdev: true,
@@ -59,10 +56,6 @@ describe("parseFacts", () => {
         }
       })
     )
-  })
-  it("run-with alone is not exit-with-parent", () => {
-    const facts = parseFacts(conversationOf({ options: [{ option: "run-with", parameters: ["async-teardown"] }] }))
-    assert.isFalse(Option.getOrThrow(facts).capabilities.exitWithParent)
   })
   it("an answer that is missing, cut or not there gives nothing", () => {
     const whole = conversationOf({})

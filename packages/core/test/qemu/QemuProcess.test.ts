@@ -10,17 +10,17 @@ import { UnixSockets } from "@nix-vm-test/core/host/UnixSocket"
 import { Qemu } from "@nix-vm-test/core/qemu/Qemu"
 import { parseFacts } from "@nix-vm-test/core/qemu/QemuFacts"
 import { queryStatus } from "@nix-vm-test/core/qemu/Qmp"
-import { conversationOf, type FakeAnswers, installFake } from "./fakeQemu.ts"
+import { conversationOf, installFake } from "./fakeQemu.ts"
 import { startQemu } from "./emptyMachine.ts"
 
-const withFake = (code: string, answers: FakeAnswers = {}) =>
+const withFake = (code: string) =>
   Layer.effect(
     Qemu,
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const directory = yield* fs.makeTempDirectoryScoped()
       const binary = yield* installFake({ directory, name: "qemu", code })
-      const facts = Option.getOrThrow(parseFacts(conversationOf(answers)))
+      const facts = Option.getOrThrow(parseFacts(conversationOf({})))
       return { ...facts, binary, imageTool: "", architecture: "x86_64", buildId: "fake" }
     })
   )
@@ -47,19 +47,6 @@ layer(Layer.mergeAll(NodeFileSystem.layer, ChildProcesses.layer, UnixSockets.lay
         const error = yield* Effect.flip(startQemu([], { answerWithinMs: 300 }))
         assert.strictEqual(error.reason._tag, "QmpClosed")
       }).pipe(Effect.provide(withFake("exec sleep 600")))
-    )
-    it.effect("a QEMU that can end with its parent is told to", () =>
-      Effect.gen(function* () {
-        const { reason } = yield* Effect.flip(startQemu(["-S"]))
-        assert.match(
-          reason._tag === "ExitedEarly" ? reason.stderrTail : "",
-          /^-S -qmp unix:\S+,server=on,wait=off -run-with exit-with-parent=on$/mu
-        )
-      }).pipe(
-        Effect.provide(
-          withFake('echo "$@" >&2', { options: [{ option: "run-with", parameters: ["exit-with-parent"] }] })
-        )
-      )
     )
     it.effect("an end by signal before the monitor's answer names the signal", () =>
       Effect.gen(function* () {

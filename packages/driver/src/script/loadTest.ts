@@ -6,7 +6,7 @@ import { UsageError } from "@nix-vm-test/core/run/UsageError"
 import { scriptThrew } from "@nix-vm-test/core/script/scriptThrew"
 import type { TestBody, TestDefinition } from "@nix-vm-test/core/script/TestDefinition"
 import { isTestDefinition, reservedNames } from "@nix-vm-test/core/script/TestDefinition"
-import { decodeSpec, decodeSpecText } from "@nix-vm-test/core/spec/decodeSpec"
+import { decodeSpec, decodeSpecJson } from "@nix-vm-test/core/spec/decodeSpec"
 import type { TestSpec } from "@nix-vm-test/core/spec/TestSpec"
 import * as Effect from "effect/Effect"
 import { prepareScriptModules } from "./scriptModules.ts"
@@ -67,13 +67,13 @@ const fromDefinition = Effect.fnUntraced(function* (file: string, definition: Te
       .replaceAll(/[^A-Za-z0-9._+-]/gu, "-"),
     ...definition.spec
   }
-  const spec = yield* decodeSpec(named, { origin: file })
+  const spec = yield* Effect.fromResult(decodeSpec({ spec: named, origin: file }))
   yield* checkNames(spec)
   return { spec, body: definition.body, baseDirectory: path.dirname(file) } satisfies LoadedTest
 })
 
 const fromSpec = Effect.fnUntraced(function* (file: string, text: string) {
-  const spec = yield* decodeSpecText(text, { origin: file })
+  const spec = yield* Effect.fromResult(decodeSpecJson({ text, origin: file }))
   const baseDirectory = path.dirname(file)
   if (spec.script === undefined) {
     return yield* new UsageError({ text: `${file} names no script`, hint: 'add "script": { "file": "./test.ts" }' })

@@ -1,0 +1,120 @@
+/** One machine of a run: its plan brought to life, with everything that watches it. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { EventBus } from "../events/EventBus.ts"
+import { ChildProcesses } from "../host/ChildProcesses.ts"
+import { UnixSockets } from "../host/UnixSocket.ts"
+import { bootTimes } from "../machine/guestScripts.ts"
+import type { Incarnation } from "../machine/Incarnation.ts"
+import { incarnate } from "../machine/Incarnation.ts"
+import type { Machine } from "../machine/Machine.ts"
+import { makeMachine } from "../machine/Machine.ts"
+import { makeMachineConsole } from "../machine/MachineConsole.ts"
+import type { GuestAccess, MachineContext } from "../machine/MachineContext.ts"
+import { MachineError } from "../machine/MachineError.ts"
+import type { MachinePower } from "../machine/MachinePower.ts"
+import { makeMachinePower } from "../machine/MachinePower.ts"
+import { forwardPortOf } from "../machine/ports.ts"
+import { setUpGuest } from "../machine/setUpGuest.ts"
+import { Steps } from "../machine/Steps.ts"
+import type { MachinePlan } from "../plan/MachinePlan.ts"
+import type { PlannedLimit, TestPlan } from "../plan/TestPlan.ts"
+import { Qemu } from "../qemu/Qemu.ts"
+import { createOverlay } from "../store/Qcow.ts"
+import { parseBootProfile } from "./bootProfile.ts"
+import type { SpeedFactor } from "./SpeedFactor.ts"
+
+export interface RunMachine {
+  readonly machine: Machine
+  readonly power: MachinePower
+  readonly console: GuestAccess["console"]
+  /** Tells where the boot's time went, if the guest has finished booting. */
+  readonly profile: Effect.Effect<void>
+}
+
+export interface RunMachineOptions {
+  readonly plan: MachinePlan
+  readonly limits: TestPlan["limits"]
+  readonly speed: SpeedFactor
+  readonly outputDirectory: string
+}
+
+const limitMs = (limit: PlannedLimit, speed: SpeedFactor): number =>
+  Duration.toMillis(limit.duration) * (limit.scales ? speed.factor() : 1)
+
+/** The root disk is made at the first start and stays for the whole run. */
+const makeDisk = Effect.fnUntraced(function* (access: GuestAccess, plan: MachinePlan) {
+  const { imageTool } = yield* Qemu
+  const { image, overlay, bytes } = plan.disk
+  yield* createOverlay({ imageTool, base: image, path: overlay, size: bytes }).pipe(
+    Effect.mapError(
+      (error) =>
+        new MachineError({
+          machine: access.name,
+          reason: { _tag: "SetupFailed", step: "making the machine's disk", detail: error.message },
+          evidence: []
+        })
+    )
+  )
+})
+
+export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: RunMachineOptions) {
+  const { plan, limits, speed } = options
+  const bus = yield* EventBus
+  const steps = yield* Steps
+  const services = yield* Effect.context<EventBus | Steps | Qemu | ChildProcesses | UnixSockets>()
+  const access: GuestAccess = { name: plan.name, console: makeMachineConsole() }
+
+  const spawn = Effect.fnUntraced(function* (boot: { readonly first: boolean }) {
+    if (boot.first) yield* makeDisk(access, plan)
+    return yield* incarnate({ access, plan, bus, speedFactor: speed.factor() })
+  })
+  const makeReady = Effect.fnUntraced(function* (incarnation: Incarnation, boot: { readonly first: boolean }) {
+    const connectedMs = performance.now() - incarnation.spawnedAt
+    if (boot.first) speed.measured(connectedMs / 1000)
+    yield* setUpGuest({ access, plan, incarnation, firstBoot: boot.first, reached: incarnation.reached })
+    if (boot.first) {
+      yield* Effect.forEach(plan.forwardPorts, (forward) => forwardPortOf({ access, bus, incarnation }, forward), {
+        discard: true
+      })
+    }
+    yield* incarnation.reached("ready")
+    yield* bus.publish({ _tag: "MachineReady", machine: plan.name, sinceStart: performance.now() - incarnation.spawnedAt })
+  })
+  const power = yield* makeMachinePower({
+    access,
+    bus,
+    steps,
+    limits: {
+      bootMs: () => limitMs(limits.boot, speed),
+      shutdownMs: () => limitMs(limits.shutdown, speed),
+      waitMs: () => limitMs(limits.command, speed)
+    },
+    spawn: (boot) => Effect.provideContext(spawn(boot), services),
+    makeReady: (incarnation, boot) => Effect.provideContext(makeReady(incarnation, boot), services)
+  })
+  const context: MachineContext = {
+    ...access,
+    plan,
+    bus,
+    steps,
+    limits: {
+      commandMs: () => limitMs(limits.command, speed),
+      waitMs: () => limitMs(limits.command, speed)
+    },
+    outputDirectory: options.outputDirectory,
+    running: power.running,
+    started: power.started
+  }
+
+  const profile = Effect.gen(function* () {
+    const incarnation = yield* power.current
+    if (incarnation === undefined || plan.image.facts.init !== "systemd") return
+    const result = yield* incarnation.channel.exec({ command: bootTimes, strict: false, timeoutMs: 10_000 })
+    const found = parseBootProfile(new TextDecoder().decode(result.stdout), incarnation.connectedMs() / 1000)
+    if (found !== undefined) yield* bus.publish({ _tag: "BootProfiled", machine: plan.name, profile: found })
+  }).pipe(Effect.timeout("10 seconds"), Effect.ignore)
+
+  const runMachine: RunMachine = { machine: makeMachine(context, power), power, console: access.console, profile }
+  return runMachine
+})

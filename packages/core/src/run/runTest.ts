@@ -1,0 +1,168 @@
+/**
+ * Runs one test from its spec to its verdict: images, plan, machines, script, and an orderly end of all of them. Everything that happens is
+ * an event; the result is the verdict.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Failure, Verdict } from "../events/Event.ts"
+import { EventBus } from "../events/EventBus.ts"
+import { makeRunDirectory } from "../host/RunDirectory.ts"
+import { removeStaleRuns } from "../host/StaleRuns.ts"
+import { Steps } from "../machine/Steps.ts"
+import { TestFailure } from "../machine/TestFailure.ts"
+import { planTest } from "../plan/planTest.ts"
+import type { TestPlan } from "../plan/TestPlan.ts"
+import { Accelerator } from "../qemu/Accelerator.ts"
+import { runScript } from "../script/runScript.ts"
+import type { TestBody } from "../script/TestDefinition.ts"
+import { watchdog } from "../script/watchdog.ts"
+import type { TestSpec } from "../spec/TestSpec.ts"
+import { checkPaths } from "./checkPaths.ts"
+import { failureOf } from "./failureOf.ts"
+import { fetchImages } from "./fetchImages.ts"
+import { hostFacts } from "./hostFacts.ts"
+import { placeAgent } from "./placeAgent.ts"
+import type { RunMachine } from "./RunMachine.ts"
+import { makeRunMachine } from "./RunMachine.ts"
+import { makeSpeedFactor } from "./SpeedFactor.ts"
+import { UsageError } from "./UsageError.ts"
+
+export interface RunTestOptions {
+  readonly spec: TestSpec
+  readonly body: TestBody
+  /** Absolute; what the spec's relative paths start from. */
+  readonly baseDirectory: string
+  /** Absolute; where the script's copies to the host go. */
+  readonly outputDirectory: string
+  /** Version of the driver, for the report. */
+  readonly driver: string
+}
+
+export interface RunResult {
+  readonly verdict: Verdict
+  readonly failures: ReadonlyArray<Failure>
+}
+
+const prepare = Effect.fnUntraced(function* (options: RunTestOptions) {
+  const bus = yield* EventBus
+  const { spec, baseDirectory } = options
+  const stale = yield* removeStaleRuns
+  if (stale.length > 0) {
+    yield* bus.publish({ _tag: "Notice", topic: "host", text: `removed what ${stale.length} crashed runs left behind` })
+  }
+  const accelerator = yield* Accelerator
+  const choice = yield* accelerator.choose(spec.accel)
+  yield* bus.publish({ _tag: "Notice", topic: "accelerator", text: `${choice.accelerator.toUpperCase()}: ${choice.why}` })
+  const images = yield* fetchImages({ spec, baseDirectory })
+  const host = yield* hostFacts(choice.accelerator)
+  const runDirectory = yield* makeRunDirectory()
+  const agent = yield* placeAgent({ runDirectory, architecture: host.architecture })
+  const plan = yield* Effect.fromResult(planTest({ spec, images, host, runDirectory, baseDirectory, agent }))
+  yield* checkPaths(plan.requiredPaths)
+  if (plan.networks.length > 0) {
+    return yield* new UsageError({
+      text: `networks: this version connects no machines yet: ${plan.networks.map((network) => network.name).join(", ")}`,
+      hint: 'leave "networks" out; a machine reaches the internet with "internet": true and is reached by forwardPort()'
+    })
+  }
+  for (const machine of plan.machines) {
+    yield* bus.publish({
+      _tag: "MachinePlanned",
+      machine: machine.name,
+      image: machine.image.id,
+      memoryBytes: machine.memoryBytes,
+      cpus: machine.cpus,
+      accelerator: machine.accelerator
+    })
+    for (const quirk of machine.quirks) {
+      yield* bus.publish({ _tag: "Notice", topic: "quirk", machine: machine.name, text: quirk.why })
+    }
+  }
+  return { plan, accelerator: choice.accelerator }
+})
+
+/** The script under the test's own time limit; a script that blocks the event loop is ended by the watchdog. */
+const runLimited = Effect.fnUntraced(function* (options: RunTestOptions, plan: TestPlan, machines: ReadonlyArray<RunMachine>) {
+  const bus = yield* EventBus
+  const steps = yield* Steps
+  const limitMs = Duration.toMillis(plan.limits.test.duration)
+  const noticed = yield* watchdog(limitMs)
+  const handles = Object.fromEntries(machines.map(({ machine }) => [machine.name, machine]))
+  yield* Effect.raceFirst(
+    runScript({ body: options.body, machines: handles, bus, steps }),
+    Effect.gen(function* () {
+      yield* Effect.sleep(limitMs)
+      yield* noticed
+      const running = yield* steps.running
+      return yield* new TestFailure({ reason: { _tag: "GlobalTimeout", seconds: limitMs / 1000, running }, evidence: [] })
+    })
+  )
+})
+
+/** Machines start while the script begins: it waits where it first needs one. */
+const startAll = (machines: ReadonlyArray<RunMachine>) =>
+  Effect.forEach(machines, ({ power }) => Effect.ignore(power.start), { concurrency: "unbounded", discard: true })
+
+const runPlanned = Effect.fnUntraced(function* (options: RunTestOptions, prepared: Effect.Success<ReturnType<typeof prepare>>) {
+  const { plan, accelerator } = prepared
+  const speed = makeSpeedFactor(accelerator)
+  const machines = yield* Effect.forEach(plan.machines, (machine) =>
+    makeRunMachine({ plan: machine, limits: plan.limits, speed, outputDirectory: options.outputDirectory })
+  )
+  yield* Effect.forkScoped(startAll(machines))
+  const exit = yield* Effect.exit(runLimited(options, plan, machines))
+  if (Exit.isSuccess(exit)) {
+    yield* Effect.forEach(machines, ({ profile }) => profile, { concurrency: "unbounded", discard: true })
+  }
+  return yield* exit
+})
+
+const verdicts = {
+  test: "failed",
+  infrastructure: "infrastructure",
+  usage: "usage",
+  interrupted: "interrupted"
+} as const satisfies Record<Failure["kind"], Verdict>
+
+const interrupted: Failure = {
+  kind: "interrupted",
+  tag: "Interrupted",
+  message: "the run was interrupted",
+  frames: [],
+  evidence: []
+}
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): RunResult => {
+  if (Exit.isSuccess(exit)) return { verdict: "passed", failures: [] }
+  if (Cause.hasInterruptsOnly(exit.cause)) return { verdict: "interrupted", failures: [interrupted] }
+  const error = Cause.squash(exit.cause)
+  const failure = failureOf(error instanceof Error ? error : new Error(String(error)))
+  return { verdict: verdicts[failure.kind], failures: [failure] }
+}
+
+/** Runs a test; never fails: whatever goes wrong is the verdict. Machines are gone when it returns. */
+export const runTest = Effect.fn("run.runTest")(function* (options: RunTestOptions) {
+  const bus = yield* EventBus
+  const startedAt = performance.now()
+  yield* bus.publish({
+    _tag: "RunStarted",
+    runId: new Date().toISOString().replaceAll(/[:.]/gu, "-"),
+    name: options.spec.name,
+    machines: Object.keys(options.spec.machines),
+    driver: options.driver
+  })
+  const finish = (exit: Exit.Exit<unknown, unknown>) => {
+    const result = outcomeOf(exit)
+    return Effect.as(
+      bus.publish({ _tag: "RunFinished", ...result, durationMs: performance.now() - startedAt }),
+      result
+    )
+  }
+  const run = prepare(options).pipe(
+    Effect.flatMap((prepared) => runPlanned(options, prepared)),
+    Effect.scoped
+  )
+  return yield* Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(run)), finish))
+})

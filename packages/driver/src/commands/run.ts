@@ -1,0 +1,38 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+
+const flags = {
+  test: Argument.String("test").pipe(Argument.withDescription("A test script (.ts, .mts, .js, .mjs) or a spec (.json)")),
+  output: Flag.String("output").pipe(
+    Flag.withAlias("o"),
+    Flag.withDescription("Folder for events.jsonl, console logs and copied files (default: nothing is kept)"),
+    Flag.optional
+  ),
+  accel: Flag.Literals("accel", ["auto", "kvm", "tcg"]).pipe(
+    Flag.withDescription("How guests run: kvm, tcg (emulation), or auto (default: as the test says)"),
+    Flag.optional
+  ),
+  console: Flag.Literals("console", ["all", "failure", "none"]).pipe(
+    Flag.withDescription("Which console lines of guests are shown (default: failure, their end where something failed)"),
+    Flag.withDefault("failure" as const)
+  ),
+  secret: Flag.String("secret").pipe(
+    Flag.withDescription("Name of an environment variable whose value is masked in all output (may be given again)"),
+    Flag.between(0, 100)
+  ),
+  noColor: Flag.Boolean("no-color").pipe(
+    Flag.withDescription("No colours (default: colours on a terminal)"),
+    Flag.withDefault(false)
+  )
+}
+
+/** `nix-vm-test run`. What it does is loaded when it runs: other commands should not pay for it at their start. */
+export const run = Command.make("run", flags, (options) =>
+  Effect.promise(() => import("../run/runFile.ts")).pipe(Effect.flatMap(({ runFile }) => runFile(options)))
+).pipe(
+  Command.withDescription(
+    "Run a test; exits with 0 passed, 1 failed, 2 infrastructure trouble, 64 wrong usage, 130 interrupted"
+  )
+)
