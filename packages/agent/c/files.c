@@ -61,7 +61,7 @@ static void put_message(Call *call, uint8_t type, Reader *payload) {
   Put *put = (Put *)call;
   if (type == STDIN && !put->ended) {
     if (stdin_credit_take(&put->credit, payload->left)) pipe_writer_push(&put->content, payload->at, payload->left);
-    else session_distrust();
+    else session_distrust("more content than was granted");
   } else if (type == STDIN_EOF) {
     put->ended = true;
   } else if (type == KILL) {

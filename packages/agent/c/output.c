@@ -21,46 +21,65 @@ void output_sent(Output *output, uint32_t id, size_t size) {
   frame_end(output->type, id, size);
 }
 
+bool pipe_reader_is_drained(const PipeReader *reader) { return reader->fd < 0 || reader->remaining == 0; }
+
 void pipe_reader_watch(PipeReader *reader) {
   reader->ready = 0;
-  if (reader->fd < 0 || pipe_reader_is_drained(reader) || !output_room(&reader->output)) return;
-  poller_watch(reader->fd, POLLIN, &reader->ready);
-  if (reader->remaining > 0) poller_wake_at(0);
+  if (reader->fd < 0) return;
+  if (pipe_reader_is_drained(reader)) {
+    // For POLLHUP only.
+    poller_watch(reader->fd, 0, &reader->ready);
+  } else if (output_room(&reader->output)) {
+    poller_watch(reader->fd, POLLIN, &reader->ready);
+    if (reader->remaining > 0 || reader->no_writers) poller_wake_at(0);
+  }
 }
 
-void pipe_reader_end(PipeReader *reader, uint32_t id, uint8_t stream) {
+static void end_of_file(PipeReader *reader, uint32_t id, uint8_t stream) {
   close(reader->fd);
   reader->fd = -1;
   *frame_begin() = stream;
   frame_end_lazily(END_OF_FILE, id, 1);
 }
 
-void pipe_reader_step(PipeReader *reader, uint32_t id, uint8_t stream) {
-  if (reader->fd < 0 || pipe_reader_is_drained(reader) || !(reader->ready || reader->remaining > 0)) return;
-  size_t size = output_room(&reader->output);
-  if (!size) return;
-  if (reader->remaining > 0 && (int64_t)size > reader->remaining) size = (size_t)reader->remaining;
+static int waiting_bytes(const PipeReader *reader) {
+  int count = 0;
+  return ioctl(reader->fd, FIONREAD, &count) < 0 ? 0 : count;
+}
+
+static void writers_gone(PipeReader *reader) {
+  reader->no_writers = true;
+  reader->remaining = -1;
+}
+
+static void read_frame(PipeReader *reader, uint32_t id, uint8_t stream, size_t size) {
   ssize_t count = read(reader->fd, frame_begin(), size);
   if (count > 0) {
     if (reader->remaining > 0) reader->remaining -= count;
     output_sent(&reader->output, id, (size_t)count);
+    if (reader->no_writers && (size_t)count < size) end_of_file(reader, id, stream);
   } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
     // A terminal whose last process is gone gives EIO.
-    pipe_reader_end(reader, id, stream);
+    end_of_file(reader, id, stream);
   } else if (reader->remaining > 0) {
     reader->remaining = 0;
   }
 }
 
-void pipe_reader_process_ended(PipeReader *reader) {
-  int waiting = 0;
-  if (reader->fd >= 0 && ioctl(reader->fd, FIONREAD, &waiting) < 0) waiting = 0;
-  reader->remaining = waiting;
+void pipe_reader_step(PipeReader *reader, uint32_t id, uint8_t stream) {
+  if (reader->fd < 0) return;
+  if (pipe_reader_is_drained(reader) && (reader->ready & POLLHUP)) writers_gone(reader);
+  if (pipe_reader_is_drained(reader) || !(reader->ready || reader->remaining > 0 || reader->no_writers)) return;
+  size_t size = output_room(&reader->output);
+  if (reader->remaining > 0 && (int64_t)size > reader->remaining) size = (size_t)reader->remaining;
+  if (size) read_frame(reader, id, stream, size);
+  // The end needs no credit.
+  else if (reader->no_writers && !waiting_bytes(reader)) end_of_file(reader, id, stream);
 }
 
-bool pipe_reader_is_drained(const PipeReader *reader) { return reader->fd < 0 || reader->remaining == 0; }
-
-bool pipe_reader_is_held_open(const PipeReader *reader) {
+void pipe_reader_process_ended(PipeReader *reader) {
   struct pollfd state = {.fd = reader->fd, .events = POLLIN};
-  return reader->fd >= 0 && !(poll(&state, 1, 0) == 1 && (state.revents & (POLLHUP | POLLERR)) && !(state.revents & POLLIN));
+  if (reader->fd < 0) return;
+  if (poll(&state, 1, 0) == 1 && (state.revents & POLLHUP)) writers_gone(reader);
+  else reader->remaining = waiting_bytes(reader);
 }

@@ -22,8 +22,10 @@ typedef struct {
   Output output;
   // -1 after the end of the file.
   int fd;
-  // Bytes that were in the pipe when the process ended: what comes later belongs to processes left behind. -1: it runs.
+  // Bytes that were in the pipe when the process ended: what comes later belongs to processes left behind. -1: read everything.
   int64_t remaining;
+  // Nobody can write any more: the end of the file follows what is there.
+  bool no_writers;
   short ready;
 } PipeReader;
 
@@ -31,12 +33,8 @@ typedef struct {
 void pipe_reader_watch(PipeReader *reader);
 // At most one frame. `stream` is the number in the message about the end of the file.
 void pipe_reader_step(PipeReader *reader, uint32_t id, uint8_t stream);
-// The process ended: read what is there now and no more.
+// The process ended: read what is there now, and no more unless the others that can write end as well.
 void pipe_reader_process_ended(PipeReader *reader);
 bool pipe_reader_is_drained(const PipeReader *reader);
-// Closes, and tells the host that the stream is at its end.
-void pipe_reader_end(PipeReader *reader, uint32_t id, uint8_t stream);
-// Somebody else still can write.
-bool pipe_reader_is_held_open(const PipeReader *reader);
 
 #endif

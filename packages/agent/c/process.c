@@ -30,8 +30,10 @@ enum {
   GRACE_MS = 500,
   // A prepared shell is waited for no longer than that.
   SHELL_WAIT_MS = 2000,
-  // After the first process of a terminal has ended, its kernel buffers are read to their end for no longer than that.
-  TERMINAL_DRAIN_MS = 500
+  // After the first process has ended, the others get that long to close what they inherited: a daemon on its start does.
+  LINGER_MS = 50,
+  // A terminal closes by itself with its first process, but hands on the last bytes with a delay.
+  TERMINAL_LINGER_MS = 500
 };
 
 typedef struct {
@@ -47,8 +49,10 @@ typedef struct {
   StdinCredit credit;
   // stdout and stderr.
   PipeReader out[2];
-  uint64_t deadline, kill_at, drain_deadline;
-  bool timed_out, exited;
+  // The terminal's own end, -1 without one. Held to the end: closing the last descriptor of it hangs up on a process that is about to exit.
+  int terminal;
+  uint64_t deadline, kill_at, linger_until;
+  bool timed_out, exited, lingered;
   int status;
 } Process;
 
@@ -98,10 +102,11 @@ static bool open_terminal(Process *process, int far[3]) {
   if (openpty(&master, &slave, NULL, NULL, &size) < 0) return false;
   fcntl(master, F_SETFD, FD_CLOEXEC);
   fcntl(slave, F_SETFD, FD_CLOEXEC);
-  process->out[0].fd = master;
-  process->in.fd = fcntl(master, F_DUPFD_CLOEXEC, 3);
+  process->terminal = master;
+  process->in.fd = fcntl(master, F_DUPFD_CLOEXEC, 0);
+  process->out[0].fd = fcntl(master, F_DUPFD_CLOEXEC, 0);
   far[0] = far[1] = far[2] = slave;
-  return process->in.fd >= 0;
+  return process->in.fd >= 0 && process->out[0].fd >= 0;
 }
 
 static void do_not_block(int fd) {
@@ -198,8 +203,8 @@ static const CallType process_type;
 
 static Process *add_process(uint32_t id) {
   Process *process = call_add(&process_type, id, sizeof *process);
-  process->code.fd = process->in.fd = -1;
-  process->deadline = process->kill_at = process->drain_deadline = process->shell_deadline = NEVER;
+  process->code.fd = process->in.fd = process->terminal = -1;
+  process->deadline = process->kill_at = process->linger_until = process->shell_deadline = NEVER;
   for (int i = 0; i < 2; i++) process->out[i] = (PipeReader){.output.type = i ? STDERR : STDOUT, .fd = -1, .remaining = -1};
   return process;
 }
@@ -252,21 +257,27 @@ static void time_out(Process *process, uint64_t now) {
 }
 
 // Everything that the command wrote has been sent, and a time-out has done its work.
-static bool is_complete(const Process *process, uint64_t now) {
+static bool is_complete(const Process *process) {
   if (!process->exited) return false;
   // The rest of a group that was told to end may still be at it.
   if (process->kill_at != NEVER && signal_group(process, 0)) return false;
-  if (now >= process->drain_deadline) return true;
-  return pipe_reader_is_drained(&process->out[0]) && pipe_reader_is_drained(&process->out[1]);
+  if (process->out[0].fd < 0 && process->out[1].fd < 0) return true;
+  return process->lingered && pipe_reader_is_drained(&process->out[0]) && pipe_reader_is_drained(&process->out[1]);
+}
+
+// What is still open now belongs to processes left behind.
+static void end_lingering(Process *process) {
+  process->linger_until = NEVER;
+  process->lingered = true;
+  for (int i = 0; i < 2; i++)
+    if (!pipe_reader_is_drained(&process->out[i])) pipe_reader_process_ended(&process->out[i]);
 }
 
 static void complete(Process *process) {
   ExitReport report = {.timed_out = process->timed_out};
   for (int i = 0; i < 2; i++) {
-    PipeReader *reader = &process->out[i];
-    report.sent[i] = reader->output.sent;
-    if (pipe_reader_is_held_open(reader)) report.held_open |= (uint8_t)(1 << i);
-    else if (reader->fd >= 0) pipe_reader_end(reader, process->call.id, (uint8_t)(i + 1));
+    report.sent[i] = process->out[i].output.sent;
+    if (process->out[i].fd >= 0) report.held_open |= (uint8_t)(1 << i);
   }
   report.signal = WIFSIGNALED(process->status) ? (uint32_t)WTERMSIG(process->status) : 0;
   report.code = report.signal ? 128 + (int32_t)report.signal : WEXITSTATUS(process->status);
@@ -295,18 +306,19 @@ static void process_step(Call *call, uint64_t now) {
     process->kill_at = NEVER;
     signal_group(process, SIGKILL);
   }
+  if (now >= process->linger_until) end_lingering(process);
   pipe_writer_step(&process->code);
   step_stdin(process);
   pipe_reader_step(&process->out[0], call->id, 1);
   pipe_reader_step(&process->out[1], call->id, 2);
-  if (is_complete(process, now)) complete(process);
+  if (is_complete(process)) complete(process);
 }
 
 static void process_watch(Call *call) {
   Process *process = (Process *)call;
   poller_wake_at(process->deadline);
   poller_wake_at(process->kill_at);
-  poller_wake_at(process->drain_deadline);
+  poller_wake_at(process->linger_until);
   poller_wake_at(process->shell_deadline);
   pipe_writer_watch(&process->code);
   pipe_writer_watch(&process->in);
@@ -320,19 +332,15 @@ static bool process_child_ended(Call *call, pid_t pid, int status) {
   process->exited = true;
   process->status = status;
   process->deadline = NEVER;
-  if (process->out[1].fd < 0 && isatty(process->out[0].fd)) {
-    // The kernel hands a terminal's bytes on with a delay, and closes it with its first process: its end is the mark.
-    process->drain_deadline = now_ms() + TERMINAL_DRAIN_MS;
-  } else {
-    pipe_reader_process_ended(&process->out[0]);
-    pipe_reader_process_ended(&process->out[1]);
-  }
+  process->linger_until = now_ms() + (process->terminal >= 0 ? TERMINAL_LINGER_MS : LINGER_MS);
+  for (int i = 0; i < 2; i++)
+    if (process->terminal < 0) pipe_reader_process_ended(&process->out[i]);
   return true;
 }
 
 static void end_of_stdin(Process *process) {
   struct termios terminal;
-  if (process->in.fd >= 0 && tcgetattr(process->in.fd, &terminal) == 0) {
+  if (process->terminal >= 0 && tcgetattr(process->terminal, &terminal) == 0) {
     pipe_writer_push(&process->in, &terminal.c_cc[VEOF], 1);
     return;
   }
@@ -344,7 +352,7 @@ static void process_message(Call *call, uint8_t type, Reader *payload) {
   Process *process = (Process *)call;
   switch (type) {
     case STDIN:
-      if (!stdin_credit_take(&process->credit, payload->left)) session_distrust();
+      if (!stdin_credit_take(&process->credit, payload->left)) session_distrust("more stdin than was granted");
       else if (!process->in.ended) pipe_writer_push(&process->in, payload->at, payload->left);
       break;
     case STDIN_EOF:
@@ -368,7 +376,7 @@ static void process_message(Call *call, uint8_t type, Reader *payload) {
     case RESIZE: {
       struct winsize size = {.ws_row = read_u16(payload)};
       size.ws_col = read_u16(payload);
-      if (!payload->bad && process->out[0].fd >= 0) ioctl(process->out[0].fd, TIOCSWINSZ, &size);
+      if (!payload->bad && process->terminal >= 0) ioctl(process->terminal, TIOCSWINSZ, &size);
       break;
     }
     default:
@@ -385,6 +393,7 @@ static void process_dispose(Call *call) {
   pipe_writer_close(&process->in);
   for (int i = 0; i < 2; i++)
     if (process->out[i].fd >= 0) orphans_adopt(process->out[i].fd);
+  if (process->terminal >= 0) close(process->terminal);
   exec_request_free(&process->request);
 }
 

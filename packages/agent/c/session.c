@@ -30,8 +30,6 @@ void session_init(const SessionHandler *given, uint32_t given_capabilities) {
 
 bool session_is_open(void) { return is_open; }
 
-void session_distrust(void) { is_open = false; }
-
 void session_log(unsigned level, const char *format, ...) {
   char text[1024];
   va_list arguments;
@@ -46,6 +44,11 @@ void session_log(unsigned level, const char *format, ...) {
   payload[0] = (uint8_t)level;
   memcpy(payload + 1, text, (size_t)size);
   frame_end(LOG, 0, (size_t)size + 1);
+}
+
+void session_distrust(const char *reason) {
+  session_log(3, "the host broke the protocol: %s", reason);
+  is_open = false;
 }
 
 static void read_boot_id(char *text, size_t size) {

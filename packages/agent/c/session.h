@@ -23,8 +23,8 @@ void session_init(const SessionHandler *handler, uint32_t capabilities);
 bool session_is_open(void);
 // Reads what the port has, a bounded amount a time, and handles it.
 void session_receive(void);
-// The host broke the protocol: ignore everything up to its next SYNC.
-void session_distrust(void);
+// The host broke the protocol: says why, and ignores everything up to the next SYNC.
+void session_distrust(const char *reason);
 // Text for the host's log: 0 debug … 3 error; also on stderr, which is the guest's journal.
 void session_log(unsigned level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

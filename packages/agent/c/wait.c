@@ -54,10 +54,11 @@ static void finish(Wait *wait, int error) {
   call_end(&wait->call);
 }
 
-static bool is_satisfied(const Wait *wait) {
-  if (wait->kind == TCP_CLOSED) return wait->last_error != 0;
-  if (wait->kind == PATH_ABSENT) return wait->last_error == ENOENT || wait->last_error == ENOTDIR;
-  return wait->last_error == 0;
+// What a try means to this wait: 0 when it is satisfied, else why not.
+static int judge(const Wait *wait, int error) {
+  if (wait->kind == TCP_CLOSED) return error ? 0 : EISCONN;
+  if (wait->kind == PATH_ABSENT) return error == ENOENT || error == ENOTDIR ? 0 : error ? error : EEXIST;
+  return error;
 }
 
 static void stop_try(Wait *wait) {
@@ -69,9 +70,9 @@ static void stop_try(Wait *wait) {
 
 static void try_ended(Wait *wait, int error, uint64_t now) {
   stop_try(wait);
-  wait->last_error = error;
+  wait->last_error = judge(wait, error);
   wait->tries++;
-  if (is_satisfied(wait)) finish(wait, 0);
+  if (!wait->last_error) finish(wait, 0);
   else if (now >= wait->deadline) finish(wait, ETIMEDOUT);
   else wait->next_try = now + wait->interval_ms;
 }
