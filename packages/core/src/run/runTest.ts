@@ -8,34 +8,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Failure, Verdict } from "../events/Event.ts"
 import { EventBus } from "../events/EventBus.ts"
-import { makeRunDirectory } from "../host/RunDirectory.ts"
-import { removeStaleRuns } from "../host/StaleRuns.ts"
 import { Steps } from "../machine/Steps.ts"
 import { TestFailure } from "../machine/TestFailure.ts"
-import { planTest } from "../plan/planTest.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
-import { Accelerator } from "../qemu/Accelerator.ts"
 import { runScript } from "../script/runScript.ts"
 import type { TestBody } from "../script/TestDefinition.ts"
 import { watchdog } from "../script/watchdog.ts"
-import type { TestSpec } from "../spec/TestSpec.ts"
-import { checkPaths } from "./checkPaths.ts"
 import { failureOf } from "./failureOf.ts"
-import { fetchImages } from "./fetchImages.ts"
-import { hostFacts } from "./hostFacts.ts"
-import { placeAgent } from "./placeAgent.ts"
+import type { OpenMachinesOptions } from "./openMachines.ts"
+import { openMachines } from "./openMachines.ts"
 import type { RunMachine } from "./RunMachine.ts"
-import { makeRunMachine } from "./RunMachine.ts"
-import { makeSpeedFactor } from "./SpeedFactor.ts"
-import { UsageError } from "./UsageError.ts"
 
-export interface RunTestOptions {
-  readonly spec: TestSpec
+export interface RunTestOptions extends OpenMachinesOptions {
   readonly body: TestBody
-  /** Absolute; what the spec's relative paths start from. */
-  readonly baseDirectory: string
-  /** Absolute; where the script's copies to the host go. */
-  readonly outputDirectory: string
   /** Version of the driver, for the report. */
   readonly driver: string
 }
@@ -44,44 +29,6 @@ export interface RunResult {
   readonly verdict: Verdict
   readonly failures: ReadonlyArray<Failure>
 }
-
-const prepare = Effect.fnUntraced(function* (options: RunTestOptions) {
-  const bus = yield* EventBus
-  const { spec, baseDirectory } = options
-  const stale = yield* removeStaleRuns
-  if (stale.length > 0) {
-    yield* bus.publish({ _tag: "Notice", topic: "host", text: `removed what ${stale.length} crashed runs left behind` })
-  }
-  const accelerator = yield* Accelerator
-  const choice = yield* accelerator.choose(spec.accel)
-  yield* bus.publish({ _tag: "Notice", topic: "accelerator", text: `${choice.accelerator.toUpperCase()}: ${choice.why}` })
-  const images = yield* fetchImages({ spec, baseDirectory })
-  const host = yield* hostFacts(choice.accelerator)
-  const runDirectory = yield* makeRunDirectory()
-  const agent = yield* placeAgent({ runDirectory, architecture: host.architecture })
-  const plan = yield* Effect.fromResult(planTest({ spec, images, host, runDirectory, baseDirectory, agent }))
-  yield* checkPaths(plan.requiredPaths)
-  if (plan.networks.length > 0) {
-    return yield* new UsageError({
-      text: `networks: this version connects no machines yet: ${plan.networks.map((network) => network.name).join(", ")}`,
-      hint: 'leave "networks" out; a machine reaches the internet with "internet": true and is reached by forwardPort()'
-    })
-  }
-  for (const machine of plan.machines) {
-    yield* bus.publish({
-      _tag: "MachinePlanned",
-      machine: machine.name,
-      image: machine.image.id,
-      memoryBytes: machine.memoryBytes,
-      cpus: machine.cpus,
-      accelerator: machine.accelerator
-    })
-    for (const quirk of machine.quirks) {
-      yield* bus.publish({ _tag: "Notice", topic: "quirk", machine: machine.name, text: quirk.why })
-    }
-  }
-  return { plan, accelerator: choice.accelerator }
-})
 
 /** The script under the test's own time limit; a script that blocks the event loop is ended by the watchdog. */
 const runLimited = Effect.fnUntraced(function* (options: RunTestOptions, plan: TestPlan, machines: ReadonlyArray<RunMachine>) {
@@ -105,12 +52,8 @@ const runLimited = Effect.fnUntraced(function* (options: RunTestOptions, plan: T
 const startAll = (machines: ReadonlyArray<RunMachine>) =>
   Effect.forEach(machines, ({ power }) => Effect.ignore(power.start), { concurrency: "unbounded", discard: true })
 
-const runPlanned = Effect.fnUntraced(function* (options: RunTestOptions, prepared: Effect.Success<ReturnType<typeof prepare>>) {
-  const { plan, accelerator } = prepared
-  const speed = makeSpeedFactor(accelerator)
-  const machines = yield* Effect.forEach(plan.machines, (machine) =>
-    makeRunMachine({ plan: machine, limits: plan.limits, speed, outputDirectory: options.outputDirectory })
-  )
+const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
+  const { plan, machines } = yield* openMachines(options)
   yield* Effect.forkScoped(startAll(machines))
   const exit = yield* Effect.exit(runLimited(options, plan, machines))
   if (Exit.isSuccess(exit)) {
@@ -160,9 +103,6 @@ export const runTest = Effect.fn("run.runTest")(function* (options: RunTestOptio
       result
     )
   }
-  const run = prepare(options).pipe(
-    Effect.flatMap((prepared) => runPlanned(options, prepared)),
-    Effect.scoped
-  )
+  const run = Effect.scoped(runScripted(options))
   return yield* Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(run)), finish))
 })

@@ -1,0 +1,71 @@
+/**
+ * Real guests for VM tests: booted once for a block of tests, which share them. A test must leave the guest as it found it, or own it.
+ */
+import * as fs from "node:fs/promises"
+import * as os from "node:os"
+import * as path from "node:path"
+import type { Event } from "@nix-vm-test/core/events/Event"
+import { EventBus } from "@nix-vm-test/core/events/EventBus"
+import type { Machine } from "@nix-vm-test/core/machine/Machine"
+import { openMachines } from "@nix-vm-test/core/run/openMachines"
+import type { RunMachine } from "@nix-vm-test/core/run/RunMachine"
+import { decodeSpec } from "@nix-vm-test/core/spec/decodeSpec"
+import type { TestSpecInput } from "@nix-vm-test/core/spec/TestSpec"
+import { runServices } from "@nix-vm-test/driver/run/services"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+
+export interface GuestsShape {
+  /** The handle of a machine of the spec. */
+  readonly machine: (name: string) => Machine
+  /** The same with what a run knows besides. */
+  readonly runMachine: (name: string) => RunMachine
+  /** All events so far. */
+  readonly events: () => ReadonlyArray<Event>
+  /** Where copies to the host go; gone with the block. */
+  readonly outputDirectory: string
+}
+
+const temporaryFolder = Effect.acquireRelease(
+  Effect.promise(() => fs.mkdtemp(path.join(os.tmpdir(), "nvt-test-"))),
+  (folder) => Effect.promise(() => fs.rm(folder, { recursive: true, force: true }))
+)
+
+export class Guests extends Context.Service<Guests, GuestsShape>()("test/Guests") {
+  /** Machines of a spec; `start` boots them before the first test (default), else a test does. */
+  static readonly layer = (spec: TestSpecInput, options: { readonly start?: boolean } = {}) =>
+    Layer.effect(
+      Guests,
+      Effect.gen(function* () {
+        const outputDirectory = yield* temporaryFolder
+        const bus = yield* EventBus
+        const events: Array<Event> = []
+        const stream = yield* bus.subscribe
+        yield* Effect.forkScoped(
+          Stream.runForEach(stream, (event) => Effect.sync(() => events.push(event))),
+          { startImmediately: true }
+        )
+        const { machines } = yield* openMachines({
+          spec: yield* Effect.fromResult(decodeSpec({ spec, origin: "the test" })),
+          baseDirectory: import.meta.dirname,
+          outputDirectory
+        })
+        if (options.start !== false) {
+          yield* Effect.forEach(machines, ({ power }) => power.start, { discard: true })
+        }
+        const runMachine = (name: string): RunMachine => {
+          const found = machines.find(({ machine }) => machine.name === name)
+          if (found === undefined) throw new Error(`the spec has no machine ${name}`)
+          return found
+        }
+        return Guests.of({
+          runMachine,
+          machine: (name) => runMachine(name).machine,
+          events: () => events,
+          outputDirectory
+        })
+      })
+    ).pipe(Layer.provideMerge(runServices))
+}
