@@ -1,5 +1,7 @@
 /**
  * The guest's serial console, read from its first byte: evidence and something to wait for, never a transport.
+ *
+ * It outlives the serial port: a machine that is stopped and started again goes on in the same text.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -18,22 +20,29 @@ export interface Console {
    * Completes when the text that no earlier wait has matched contains a match, and consumes up to the match's end. Control sequences do
    * not count; lines are joined by newlines and, in a second try, by nothing, so that a text which a terminal wrapped is found as well.
    *
-   * Waits without a limit; fails with `ChannelClosed` when the console ends without a match.
+   * Waits without a limit; fails with `ChannelClosed` when the port has ended without a match.
    */
   readonly waitForText: (pattern: RegExp) => Effect.Effect<RegExpMatchArray, GuestError>
+  /** Reads a serial port until it ends or the Scope closes; one port at a time. What was read stays readable. */
+  readonly attach: (options: AttachOptions) => Effect.Effect<ConsolePort, UnixSocketError, UnixSockets | Scope.Scope>
+}
+
+/** The serial port that the console reads now. */
+export interface ConsolePort {
   /** Types on the console. */
   readonly send: (bytes: Uint8Array) => Effect.Effect<void, UnixSocketError>
 }
 
-export interface ConsoleOptions {
+export interface AttachOptions {
   /** QEMU's Unix socket for the serial port. */
   readonly path: string
   /** How long to go on trying while QEMU does not listen yet, milliseconds. Default 5000. */
   readonly connectTimeoutMs?: number | undefined
   /** Hears each complete line, and at the end what stands in the last one; must not throw. */
   readonly onLine?: ((line: ConsoleLine) => void) | undefined
-  /** Hears every byte, such as for a file that keeps more than memory does; must not throw. */
-  readonly sink?: ((chunk: Uint8Array) => void) | undefined
+}
+
+export interface ConsoleOptions {
   /** How much text to keep in memory; older lines are dropped. Default 64 Mi characters. */
   readonly maxCharacters?: number | undefined
 }
@@ -45,10 +54,8 @@ interface Wait {
   readonly resume: (outcome: Effect.Effect<RegExpMatchArray, GuestError>) => void
 }
 
-/** Connects to the serial port's socket. What was read stays readable after the console has ended. */
-export const make = Effect.fnUntraced(function* (
-  options: ConsoleOptions
-): Effect.fn.Return<Console, UnixSocketError, UnixSockets | Scope.Scope> {
+/** A console that nothing was written to yet: waits wait for the first port. */
+export const make = (options: ConsoleOptions = {}): Console => {
   const text = new ConsoleText(options.maxCharacters ?? defaultMaxCharacters)
   let waits: ReadonlyArray<Wait> = []
   let ended = false
@@ -63,36 +70,40 @@ export const make = Effect.fnUntraced(function* (
       }
     }
   }
-  const report = (lines: ReadonlyArray<ConsoleLine>): void => {
-    if (options.onLine !== undefined) {
-      lines.forEach(options.onLine)
-    }
-    serveWaits()
-  }
-  const end = (): void => {
-    if (!ended) {
-      ended = true
-      report(text.finish())
-    }
-  }
 
-  const sockets = yield* UnixSockets
-  yield* Effect.addFinalizer(() => Effect.sync(end))
-  const connection = yield* sockets.connect({
-    path: options.path,
-    retryForMs: options.connectTimeoutMs ?? 5000,
-    onData: (chunk) => {
-      options.sink?.(chunk)
-      report(text.push(chunk))
-    },
-    onClose: end
+  const attach = Effect.fnUntraced(function* (port: AttachOptions) {
+    let open = true
+    ended = false
+    const report = (lines: ReadonlyArray<ConsoleLine>): void => {
+      if (port.onLine !== undefined) {
+        lines.forEach(port.onLine)
+      }
+      serveWaits()
+    }
+    const end = (): void => {
+      if (open) {
+        open = false
+        ended = true
+        report(text.finish())
+      }
+    }
+    const sockets = yield* UnixSockets
+    yield* Effect.addFinalizer(() => Effect.sync(end))
+    const connection = yield* sockets.connect({
+      path: port.path,
+      retryForMs: port.connectTimeoutMs ?? 5000,
+      onData: (chunk) => report(text.push(chunk)),
+      onClose: end
+    })
+    const attached: ConsolePort = { send: connection.write }
+    return attached
   })
 
   return {
     text: () => text.text(),
     tail: (count) => text.tail(count),
     lines: () => text.lines(),
-    send: connection.write,
+    attach,
     waitForText: (pattern) =>
       Effect.callback((resume) => {
         const wait: Wait = { pattern, resume }
@@ -103,4 +114,4 @@ export const make = Effect.fnUntraced(function* (
         })
       })
   }
-})
+}

@@ -8,7 +8,6 @@ import type { EventBusShape } from "../events/EventBus.ts"
 import type { MachinePhase } from "../events/Event.ts"
 import type { AgentChannel } from "../guest/AgentChannel.ts"
 import * as AgentChannels from "../guest/AgentChannel.ts"
-import * as Consoles from "../guest/Console.ts"
 import type { ConsoleSign } from "../guest/consoleSigns.ts"
 import { consoleSign } from "../guest/consoleSigns.ts"
 import type { GuestSession } from "../guest/GuestChannel.ts"
@@ -62,7 +61,17 @@ const phaseSigns: ReadonlyArray<{ readonly phase: MachinePhase; readonly pattern
   { phase: "kernel", pattern: /Linux version \d/u },
   { phase: "firmware", pattern: /SeaBIOS|GRUB|UEFI|BdsDxe/u }
 ]
-const order: ReadonlyArray<MachinePhase> = ["spawned", "firmware", "kernel", "userspace", "connected", "settled", "disk", "shares", "ready"]
+const order: ReadonlyArray<MachinePhase> = [
+  "spawned",
+  "firmware",
+  "kernel",
+  "userspace",
+  "connected",
+  "settled",
+  "disk",
+  "shares",
+  "ready"
+]
 
 /** The phases of one boot; each is told once, in their order. */
 const makePhases = (options: IncarnationOptions, spawnedAt: number) => {
@@ -83,7 +92,10 @@ const makePhases = (options: IncarnationOptions, spawnedAt: number) => {
 /** Why a machine ended, in the order of what explains most: the first cause that is known stays. */
 const makeDeath = (options: IncarnationOptions) => {
   const died = Deferred.makeUnsafe<never, MachineError>()
-  const die = (reason: MachineErrorReason, more: { readonly evidence?: ReadonlyArray<Evidence>; readonly hint?: string } = {}): void => {
+  const die = (
+    reason: MachineErrorReason,
+    more: { readonly evidence?: ReadonlyArray<Evidence>; readonly hint?: string } = {}
+  ): void => {
     Deferred.doneUnsafe(
       died,
       Effect.fail(
@@ -104,22 +116,28 @@ type Die = ReturnType<typeof makeDeath>["die"]
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
 /** QMP events that explain an end before it comes. */
-const onQmpEvent = (channel: () => AgentChannel | undefined, die: Die) => (event: QmpEvent): void => {
-  const data = event.data ?? {}
-  if (event.event === "VSERPORT_CHANGE") {
-    if (data["open"] === true) channel()?.portOpened()
-    else channel()?.portClosed()
-  } else if (event.event === "SHUTDOWN" && data["guest"] === true && data["reason"] !== "guest-reset") {
-    die(data["reason"] === "guest-panic" ? { _tag: "GuestCrashed", sign: "the guest panicked", line: "" } : { _tag: "GuestPoweredOff" })
-  } else if (event.event === "BLOCK_IO_ERROR" && data["nospace"] === true) {
-    die(
-      { _tag: "QemuDied", detail: "no space left on the host for the machine's disk" },
-      { hint: "free some space where TMPDIR points to, or set TMPDIR to a larger file system" }
-    )
-  } else if (event.event === "BLOCK_IO_ERROR" && data["action"] !== "ignore") {
-    die({ _tag: "QemuDied", detail: `the machine's disk failed: ${text(data["reason"])}` })
+const onQmpEvent =
+  (channel: () => AgentChannel | undefined, die: Die) =>
+  (event: QmpEvent): void => {
+    const data = event.data ?? {}
+    if (event.event === "VSERPORT_CHANGE") {
+      if (data["open"] === true) channel()?.portOpened()
+      else channel()?.portClosed()
+    } else if (event.event === "SHUTDOWN" && data["guest"] === true && data["reason"] !== "guest-reset") {
+      die(
+        data["reason"] === "guest-panic"
+          ? { _tag: "GuestCrashed", sign: "the guest panicked", line: "" }
+          : { _tag: "GuestPoweredOff" }
+      )
+    } else if (event.event === "BLOCK_IO_ERROR" && data["nospace"] === true) {
+      die(
+        { _tag: "QemuDied", detail: "no space left on the host for the machine's disk" },
+        { hint: "free some space where TMPDIR points to, or set TMPDIR to a larger file system" }
+      )
+    } else if (event.event === "BLOCK_IO_ERROR" && data["action"] !== "ignore") {
+      die({ _tag: "QemuDied", detail: `the machine's disk failed: ${text(data["reason"])}` })
+    }
   }
-}
 
 const describeExit = (exit: QemuExit): string =>
   exit.signal === undefined ? `exit code ${exit.code ?? "unknown"}` : `killed by ${exit.signal}`
@@ -164,29 +182,44 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
   yield* bus.publish({ _tag: "MachineStarting", machine: access.name, start: "cold", pid: process.pid })
   yield* Effect.forkScoped(watchProcess(process, die), { startImmediately: true })
 
-  const decoder = new TextDecoder()
-  yield* Consoles.make({
-    path: plan.sockets.console,
-    sink: (chunk) => access.console.append(decoder.decode(chunk, { stream: true })),
-    onLine: (line) => {
-      bus.publishUnsafe({ _tag: "ConsoleLine", machine: access.name, text: line.text })
-      const reached = phaseSigns.find((sign) => sign.pattern.test(line.text))
-      if (reached !== undefined) phases.reach(reached.phase)
-      const sign = consoleSign(line.text)
-      const fatal = sign === undefined ? undefined : fatalSigns[sign.kind]
-      if (sign !== undefined && fatal !== undefined) die({ _tag: "GuestCrashed", sign: fatal, line: sign.line })
-    }
-  }).pipe(Effect.mapError((error) => new MachineError({ machine: access.name, reason: { _tag: "QemuDied", detail: error.message }, evidence: [] })))
+  yield* access.console
+    .attach({
+      path: plan.sockets.console,
+      onLine: (line) => {
+        bus.publishUnsafe({ _tag: "ConsoleLine", machine: access.name, text: line.text })
+        const reached = phaseSigns.find((sign) => sign.pattern.test(line.text))
+        if (reached !== undefined) phases.reach(reached.phase)
+        const sign = consoleSign(line.text)
+        const fatal = sign === undefined ? undefined : fatalSigns[sign.kind]
+        if (sign !== undefined && fatal !== undefined) die({ _tag: "GuestCrashed", sign: fatal, line: sign.line })
+      }
+    })
+    .pipe(
+      Effect.mapError(
+        (error) =>
+          new MachineError({ machine: access.name, reason: { _tag: "QemuDied", detail: error.message }, evidence: [] })
+      )
+    )
   channel = yield* AgentChannels.make({
     path: plan.sockets.agent,
     speedFactor,
     onSession: (session) => {
       if (connectedMs === 0) connectedMs = performance.now() - spawnedAt
       phases.reach("connected")
-      bus.publishUnsafe({ _tag: "MachineConnected", machine: access.name, bootId: session.bootId, agent: session.agentVersion })
+      bus.publishUnsafe({
+        _tag: "MachineConnected",
+        machine: access.name,
+        bootId: session.bootId,
+        agent: session.agentVersion
+      })
       Queue.offerUnsafe(sessions, session)
     }
-  }).pipe(Effect.mapError((error) => new MachineError({ machine: access.name, reason: { _tag: "ChannelFailed", cause: error.reason }, evidence: [] })))
+  }).pipe(
+    Effect.mapError(
+      (error) =>
+        new MachineError({ machine: access.name, reason: { _tag: "ChannelFailed", cause: error.reason }, evidence: [] })
+    )
+  )
   yield* process.qmp.execute("cont").pipe(Effect.mapError(qemuFailed(options)))
 
   const incarnation: Incarnation = {

@@ -10,6 +10,9 @@ export interface ConsoleTextOptions {
   readonly timeout?: TimeLimit
 }
 
+/** How long the last text of a guest that died may be on its way. */
+const LAST_WORDS = "500 millis"
+
 /** Waits for text on the serial console that no earlier call has matched; gives the match. */
 export const waitForConsoleText = (
   context: MachineContext,
@@ -22,12 +25,24 @@ export const waitForConsoleText = (
       const timeoutMs = options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(options.timeout)
       const incarnation = yield* context.started
       const wait = context.console.waitForText(typeof pattern === "string" ? new RegExp(pattern, "u") : pattern)
-      return yield* Effect.raceFirst(wait, incarnation.death).pipe(
+      const text = Effect.map(wait, ([match]) => match)
+      // A console that ended is only the symptom; and what a guest wrote last may come after the news of its end.
+      const found = Effect.catch(text, () => incarnation.death)
+      const death = Effect.catch(incarnation.death, (error) =>
+        Effect.andThen(Effect.sleep(LAST_WORDS), Effect.fail(error))
+      )
+      return yield* Effect.raceFirst(found, death).pipe(
         Effect.timeoutOrElse({
           duration: timeoutMs,
           orElse: () =>
             Effect.fail(
-              waitFailure(context, `console text ${pattern}`, timeoutMs, context.console.tail(1).join("") || "an empty console", [])
+              waitFailure(
+                context,
+                `console text ${pattern}`,
+                timeoutMs,
+                context.console.tail(1).join("") || "an empty console",
+                []
+              )
             )
         })
       )
@@ -35,4 +50,5 @@ export const waitForConsoleText = (
   )
 
 /** The serial console's whole text since the machine's first start. */
-export const getConsoleLog = (context: MachineContext): Effect.Effect<string> => Effect.sync(() => context.console.text())
+export const getConsoleLog = (context: MachineContext): Effect.Effect<string> =>
+  Effect.sync(() => context.console.text())

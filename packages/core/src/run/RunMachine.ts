@@ -2,14 +2,15 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { EventBus } from "../events/EventBus.ts"
+import * as Console from "../guest/Console.ts"
 import { ChildProcesses } from "../host/ChildProcesses.ts"
+import * as HostTree from "../host/HostTree.ts"
 import { UnixSockets } from "../host/UnixSocket.ts"
 import { bootTimes } from "../machine/guestScripts.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
 import { incarnate } from "../machine/Incarnation.ts"
 import type { Machine } from "../machine/Machine.ts"
 import { makeMachine } from "../machine/Machine.ts"
-import { makeMachineConsole } from "../machine/MachineConsole.ts"
 import type { GuestAccess, MachineContext } from "../machine/MachineContext.ts"
 import { MachineError } from "../machine/MachineError.ts"
 import type { MachinePower } from "../machine/MachinePower.ts"
@@ -42,31 +43,35 @@ export interface RunMachineOptions {
 const limitMs = (limit: PlannedLimit, speed: SpeedFactor): number =>
   Duration.toMillis(limit.duration) * (limit.scales ? speed.factor() : 1)
 
-/** The root disk is made at the first start and stays for the whole run. */
-const makeDisk = Effect.fnUntraced(function* (access: GuestAccess, plan: MachinePlan) {
-  const { imageTool } = yield* Qemu
-  const { image, overlay, bytes } = plan.disk
-  yield* createOverlay({ imageTool, base: image, path: overlay, size: bytes }).pipe(
+/** Disks are made at the first start and stay for the whole run. */
+const makeDisks = Effect.fnUntraced(
+  function* (plan: MachinePlan) {
+    const { imageTool } = yield* Qemu
+    const { image, overlay, bytes } = plan.disk
+    yield* createOverlay({ imageTool, base: image, path: overlay, size: bytes })
+    yield* Effect.forEach(plan.extraDisks, HostTree.makeSparseFile, { discard: true })
+  },
+  (making, plan) =>
     Effect.mapError(
+      making,
       (error) =>
         new MachineError({
-          machine: access.name,
-          reason: { _tag: "SetupFailed", step: "making the machine's disk", detail: error.message },
+          machine: plan.name,
+          reason: { _tag: "SetupFailed", step: "making the machine's disks", detail: error.message },
           evidence: []
         })
     )
-  )
-})
+)
 
 export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: RunMachineOptions) {
   const { plan, limits, speed } = options
   const bus = yield* EventBus
   const steps = yield* Steps
   const services = yield* Effect.context<EventBus | Steps | Qemu | ChildProcesses | UnixSockets>()
-  const access: GuestAccess = { name: plan.name, console: makeMachineConsole() }
+  const access: GuestAccess = { name: plan.name, console: Console.make() }
 
   const spawn = Effect.fnUntraced(function* (boot: { readonly first: boolean }) {
-    if (boot.first) yield* makeDisk(access, plan)
+    if (boot.first) yield* makeDisks(plan)
     return yield* incarnate({ access, plan, bus, speedFactor: speed.factor() })
   })
   const makeReady = Effect.fnUntraced(function* (incarnation: Incarnation, boot: { readonly first: boolean }) {
@@ -79,7 +84,11 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
       })
     }
     yield* incarnation.reached("ready")
-    yield* bus.publish({ _tag: "MachineReady", machine: plan.name, sinceStart: performance.now() - incarnation.spawnedAt })
+    yield* bus.publish({
+      _tag: "MachineReady",
+      machine: plan.name,
+      sinceStart: performance.now() - incarnation.spawnedAt
+    })
   })
   const power = yield* makeMachinePower({
     access,

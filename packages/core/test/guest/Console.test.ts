@@ -10,31 +10,30 @@ const text = (chunk: Uint8Array): string => new TextDecoder().decode(chunk)
 const bytes = (line: string): Uint8Array => new TextEncoder().encode(line)
 
 /** A console whose other end is the test's. */
-const openConsole = (options: Partial<Console.ConsoleOptions> = {}) =>
+const openConsole = (options: Partial<Console.AttachOptions> = {}) =>
   Effect.gen(function* () {
     const port = yield* fakeAgent
-    const console = yield* Console.make({ path: port.path, ...options }).pipe(Effect.provide(UnixSockets.layer))
+    const console = Console.make()
+    const attach = console.attach({ path: port.path, ...options }).pipe(Effect.provide(UnixSockets.layer))
+    const { send } = yield* attach
     yield* until(() => port.connections === 1)
-    return { port, console }
+    return { port, console, attach, send }
   })
 
 describe("Console", () => {
-  it.live("reports lines as they come, and every byte to the sink", () =>
+  it.live("reports lines as they come, and the last one at the end", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []
-      const sunk: Array<string> = []
       const started = Date.now()
       const { port, console } = yield* openConsole({
         onLine: (line) => {
           assert.isAtLeast(line.time, started)
           lines.push(line.text)
-        },
-        sink: (chunk) => sunk.push(text(chunk))
+        }
       })
       port.raw(bytes("one\r\ntwo\r\nlogin: "))
       yield* console.waitForText(/login: $/)
       assert.deepStrictEqual(lines, ["one", "two"])
-      assert.strictEqual(sunk.join(""), "one\r\ntwo\r\nlogin: ")
       port.hangUp()
       yield* until(() => lines.length === 3)
       assert.strictEqual(lines[2], "login: ")
@@ -69,12 +68,28 @@ describe("Console", () => {
     })
   )
 
+  it.live("goes on in the same text when another port is attached", () =>
+    Effect.gen(function* () {
+      const { port, console, attach } = yield* openConsole()
+      port.raw(bytes("first life\nrest"))
+      yield* console.waitForText(/rest/)
+      port.hangUp()
+      yield* Effect.flip(console.waitForText(/life/))
+      yield* attach
+      yield* until(() => port.connections === 2)
+      const waiting = yield* Effect.forkChild(console.waitForText(/\w+ life/), { startImmediately: true })
+      port.raw(bytes("second life\n"))
+      assert.strictEqual((yield* Fiber.join(waiting))[0], "second life")
+      assert.strictEqual(console.text(), "first life\nrest\nsecond life\n")
+    })
+  )
+
   it.live("types", () =>
     Effect.gen(function* () {
-      const { port, console } = yield* openConsole()
+      const { port, send } = yield* openConsole()
       const typed: Array<string> = []
       port.onBytes = (chunk) => typed.push(text(chunk))
-      yield* console.send(bytes("root\n"))
+      yield* send(bytes("root\n"))
       yield* until(() => typed.join("") === "root\n")
     })
   )
