@@ -1,5 +1,5 @@
 /**
- * What the process says to its caller: 0 passed, 1 test failed, 2 infrastructure, 64 usage, 130 interrupted.
+ * What the process says to its caller: 0 passed, 1 test failed, 2 infrastructure, 64 usage, 130 interrupted; a shell's own code passes through.
  */
 import type { Verdict } from "@nix-vm-test/core/events/Event"
 import { failureOf } from "@nix-vm-test/core/run/failureOf"
@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as CliError from "effect/cli/CliError"
 import { Concluded } from "./Concluded.ts"
+import { ShellExited } from "./shell/ShellExited.ts"
 
 const codes: Readonly<Record<Verdict, number>> = {
   passed: 0,
@@ -27,4 +28,7 @@ const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
 }
 
 /** Exit code of the whole program. */
-export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => codes[verdictOf(exit)]
+export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
+  const error = Exit.isSuccess(exit) ? undefined : Cause.squash(exit.cause)
+  return error instanceof ShellExited ? error.exitCode : codes[verdictOf(exit)]
+}

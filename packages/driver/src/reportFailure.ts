@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as CliError from "effect/cli/CliError"
 import { Concluded } from "./Concluded.ts"
+import { ShellExited } from "./shell/ShellExited.ts"
 
 /** Set to anything, it shows where an internal error comes from. */
 const debugVariable = "NIX_VM_TEST_DEBUG"
@@ -20,12 +21,14 @@ const describe = (cause: Cause.Cause<unknown>, error: unknown): string => {
 /**
  * Says on stderr, in words, why the program ends.
  *
- * Nothing where it was said already: usage errors by the command line's presenter, `Concluded` by the command, interruption by the user.
+ * Nothing where it was said already: usage errors by the command line's presenter, `Concluded` by the command, interruption by the user, what
+ * a shell had to say by the shell.
  */
 export const reportFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.sync(() => {
     const error = Cause.squash(cause)
-    if (Cause.hasInterruptsOnly(cause) || error instanceof Concluded || CliError.isCliError(error)) return
+    const isSaid = error instanceof Concluded || error instanceof ShellExited || CliError.isCliError(error)
+    if (isSaid || Cause.hasInterruptsOnly(cause)) return
     const prefix = styleText("red", "nix-vm-test:", { stream: process.stderr })
     process.stderr.write(`${prefix} ${describe(cause, error)}\n`)
   })

@@ -11,9 +11,17 @@ const endOnSecondInterrupt = (): void => {
   })
 }
 
+/** A terminal window that is closed, and a reader of our output that goes away, interrupt as well. */
+const interruptWhenLeft = (): void => {
+  const interrupt = (): void => void process.kill(process.pid, "SIGTERM")
+  process.once("SIGHUP", interrupt)
+  for (const stream of [process.stdout, process.stderr]) stream.once("error", interrupt).on("error", () => {})
+}
+
 /** Runs a program as this process: signals interrupt it, a failure is put into words on stderr, the exit code says how it ended. */
 export const runProgram = <E>(program: Effect.Effect<void, E>): void => {
   endOnSecondInterrupt()
+  interruptWhenLeft()
   NodeRuntime.runMain(Effect.tapCause(program, reportFailure), {
     disableErrorReporting: true,
     teardown: (exit, onExit) => onExit(exitCode(exit))

@@ -94,7 +94,8 @@ const evidenceLines = ({ title, text }: Failure["evidence"][number], style: Styl
   ]
 }
 
-const failureLines = (failure: Failure, style: Style): ReadonlyArray<string> => {
+/** What happened, where in the script, what was seen last, what to do. */
+export const failureLines = (failure: Failure, style: Style): ReadonlyArray<string> => {
   const where = failure.machine === undefined ? "" : ` on ${style.machine(failure.machine)}`
   const frames = failure.frames.flatMap(({ file, line, column, source }) => [
     style.dim(`at ${file}:${line}:${column}`),
