@@ -36,7 +36,7 @@ void write_stat(Writer *writer, const struct stat *status, int directory, const 
 int make_parents(const char *path) {
   char *copy = copy_text(path, strlen(path));
   int error = 0;
-  for (char *slash = copy; !error && (slash = strchr(slash + 1, '/'));) {
+  for (char *slash = copy + strspn(copy, "/"); !error && (slash = strchr(slash, '/')); slash++) {
     *slash = 0;
     if (mkdir(copy, 0755) < 0 && errno != EEXIST) {
       // An existing folder on a read-only or odd file system may give another error than EEXIST.

@@ -210,7 +210,7 @@ static Process *add_process(uint32_t id) {
 }
 
 static bool fits_prepared_shell(const Process *process) {
-  return process->request.mode == MODE_SHELL && !has_flag(process, EXEC_TERMINAL) && process->user.uid == 0 && shell_is_usable() &&
+  return process->request.mode == MODE_SHELL && !has_flag(process, EXEC_TERMINAL) && process->user.uid == geteuid() && shell_is_usable() &&
          exec_request_is_exportable(&process->request) && (!*process->request.directory || is_directory(process->request.directory));
 }
 

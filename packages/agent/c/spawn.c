@@ -26,9 +26,7 @@ void spawn_init(void) {
 
 static void copy_field(char *target, size_t size, const char *text) { snprintf(target, size, "%s", text); }
 
-static int look_up(const char *name, User *user) {
-  errno = 0;
-  struct passwd *entry = getpwnam(name);
+static int describe(const struct passwd *entry, User *user) {
   if (!entry) return errno ? errno : ESRCH;
   copy_field(user->name, sizeof user->name, entry->pw_name);
   copy_field(user->home, sizeof user->home, entry->pw_dir);
@@ -40,21 +38,25 @@ static int look_up(const char *name, User *user) {
   return 0;
 }
 
-// Looked up once: every command as root would read the files again.
-static const User *root(void) {
+// Looked up once: every command would read the files again.
+static const User *own_user(void) {
   static User user;
   static bool is_known;
   if (is_known) return &user;
+  errno = 0;
+  is_known = describe(getpwuid(geteuid()), &user) == 0;
   // A guest may lack the line of root early in its boot.
-  if (look_up("root", &user) == 0) is_known = true;
-  else user = (User){.name = "root", .home = "/root", .shell = "/bin/sh", .group_count = 1};
+  if (!is_known) user = (User){.name = "root", .home = "/root", .shell = "/bin/sh", .uid = geteuid(), .gid = getegid(), .group_count = 1, .groups = {getegid()}};
   return &user;
 }
 
 int find_user(const char *name, User *user) {
-  if (name && *name && strcmp(name, "root") != 0) return look_up(name, user);
-  *user = *root();
-  return 0;
+  if (!name || !*name || strcmp(name, own_user()->name) == 0) {
+    *user = *own_user();
+    return 0;
+  }
+  errno = 0;
+  return describe(getpwnam(name), user);
 }
 
 void environment_set(Environment *environment, const char *name, const char *value) {
@@ -134,6 +136,7 @@ static void default_signals(void) {
 
 // System calls themselves: the C library's functions may take locks and this runs in the memory of the parent.
 static bool become(const User *user) {
+  if (user->uid == geteuid() && user->uid != 0) return true;
   return syscall(SYS_setgroups, user->group_count, user->groups) == 0 && syscall(SYS_setresgid, user->gid, user->gid, user->gid) == 0 &&
          syscall(SYS_setresuid, user->uid, user->uid, user->uid) == 0;
 }

@@ -19,7 +19,7 @@ typedef struct {
   gid_t groups[GROUPS_MAX];
 } User;
 
-// NULL or "" is root. Returns 0 or an error number; ESRCH: there is no such user.
+// NULL or "" is the agent's own: root. Returns 0 or an error number; ESRCH: there is no such user.
 int find_user(const char *name, User *user);
 
 // A NULL-terminated list of `NAME=VALUE`, as execve wants it.

@@ -115,15 +115,21 @@ export class AgentUnderTest {
     child.on("exit", (code, signal) => this.#fail(new Error(`the agent ended: ${code ?? signal}\n${this.stderr}`)))
   }
 
-  static async start(binary: string, options: { readonly arguments?: ReadonlyArray<string> } = {}): Promise<AgentUnderTest> {
+  static start(binary: string, options: { readonly arguments?: ReadonlyArray<string> } = {}): Promise<AgentUnderTest> {
     const directory = mkdtempSync(join(tmpdir(), "nvt-agent-"))
-    const path = join(directory, "port")
-    const server = createServer()
-    server.listen(path)
-    await once(server, "listening")
-    const child = spawn(binary, [...(options.arguments ?? ["--exit-on-close"]), path], {
-      stdio: ["ignore", "ignore", "pipe"]
+    return AgentUnderTest.startWith({
+      directory,
+      command: [binary, ...(options.arguments ?? ["--exit-on-close"]), join(directory, "port")]
     })
+  }
+
+  /** Starts an agent by a command that makes it connect to `port` in the folder, which is removed at the end. */
+  static async startWith(options: { readonly directory: string; readonly command: readonly [string, ...Array<string>] }): Promise<AgentUnderTest> {
+    const { directory, command: [program, ...rest] } = options
+    const server = createServer()
+    server.listen(join(directory, "port"))
+    await once(server, "listening")
+    const child = spawn(program, rest, { stdio: ["ignore", "ignore", "pipe"] })
     const agent = new AgentUnderTest(directory, server, child)
     await agent.accept()
     await agent.sync()
@@ -152,6 +158,14 @@ export class AgentUnderTest {
     return this.child.exitCode === null && this.child.signalCode === null
   }
 
+  /** Closes the connection and waits for the agent's own end: its exit code. */
+  async hangUp(): Promise<number | null> {
+    this.#waiters = []
+    this.#socket?.destroy()
+    if (this.isRunning) await once(this.child, "exit")
+    return this.child.exitCode
+  }
+
   async close(): Promise<void> {
     const ended = this.isRunning ? once(this.child, "exit") : undefined
     this.#waiters = []
@@ -164,6 +178,11 @@ export class AgentUnderTest {
       clearTimeout(timer)
     }
     rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** The next session's key and numbers without waiting for its HELLO: what is sent now is not of this session. */
+  get key(): number {
+    return this.#key
   }
 
   /** Begins a session: everything unclaimed of the former one is forgotten. */
