@@ -10,11 +10,13 @@ type Progress = Extract<Event, { readonly _tag: "ImageProgress" }>
 export interface ImageActivity {
   readonly first: Progress
   readonly last: Progress
-  /** When a line was last printed, milliseconds since the run began. */
-  readonly printedAt: number
+  /** When the image's first activity began, milliseconds since the run began. */
+  readonly since: number
+  /** The event of the line that was printed last, where there is no live line. */
+  readonly printed?: Progress
 }
 
-/** Milliseconds between two lines about one activity, where there is no live line. */
+/** Milliseconds between two lines about one download, where there is no live line. */
 const printEvery = 10_000
 
 const barWidth = 24
@@ -25,11 +27,12 @@ const bytes = (count: number): string =>
     precision: count < 1024 ** 3 ? 0 : 1
   })
 
-const amount = (progress: Progress): string => {
-  const { done, total, unit } = progress
+/** Bytes so far; of steps the one that runs, since `done` counts those that are over. */
+const amount = ({ done, total, unit }: Progress): string => {
   if (done === undefined) return ""
-  const show = unit === "bytes" ? bytes : String
-  return total === undefined ? show(done) : `${show(done)} of ${show(total)}`
+  if (unit === "steps")
+    return total === undefined ? `step ${done + 1}` : `step ${Math.min(done + 1, total)} of ${total}`
+  return total === undefined ? bytes(done) : `${bytes(done)} of ${bytes(total)}`
 }
 
 const share = ({ done, total }: Progress): number | undefined =>
@@ -51,28 +54,40 @@ const pace = ({ first, last }: ImageActivity): string => {
 /** The activity after a further event; a new one when the image begins something else. */
 export const continueActivity = (before: ImageActivity | undefined, event: Progress): ImageActivity =>
   before === undefined || before.last.activity !== event.activity
-    ? { first: event, last: event, printedAt: event.elapsed }
+    ? { first: event, last: event, since: before?.since ?? event.elapsed }
     : { ...before, last: event }
 
-/** True when a plain line is due: at the beginning, and every ten seconds. */
-export const isLineDue = (activity: ImageActivity): boolean =>
-  activity.last === activity.first || activity.last.elapsed - activity.printedAt >= printEvery
+/** True when a plain line is due: for every new step, and of a long one every ten seconds. */
+export const isLineDue = ({ last, printed }: ImageActivity): boolean =>
+  printed === undefined ||
+  printed.text !== last.text ||
+  (last.unit === "bytes" && last.elapsed - printed.elapsed >= printEvery)
+
+const percent = (part: number): string => `${Math.floor(part * 100)} %`
 
 /** One line: image, what is done, how far, how fast. */
 export const activityLine = (activity: ImageActivity, style: Style): string => {
-  const { image, text } = activity.last
-  const part = share(activity.last)
-  const facts = [part === undefined ? "" : `${Math.floor(part * 100)} %`, amount(activity.last), pace(activity)]
+  const { image, text, unit } = activity.last
+  const part = unit === "bytes" ? share(activity.last) : undefined
+  const facts = [part === undefined ? "" : percent(part), amount(activity.last), pace(activity)]
   return [`${image}: ${text}`, ...facts.filter((fact) => fact !== "").map(style.dim)].join("  ")
 }
 
 /** The same with a bar, for a line that is drawn again and again. */
 export const activityBar = (activity: ImageActivity, style: Style): string => {
+  const { image, text } = activity.last
   const part = share(activity.last)
   if (part === undefined) return activityLine(activity, style)
   const filled = Math.round(part * barWidth)
   const bar = `${"━".repeat(filled)}${style.dim("─".repeat(barWidth - filled))}`
-  const percent = `${String(Math.floor(part * 100)).padStart(3)} %`
   const facts = [amount(activity.last), pace(activity)].filter((fact) => fact !== "").map(style.dim)
-  return [`${activity.last.image}: ${activity.last.text}`, bar, percent, ...facts].join("  ")
+  return [`${image}: ${text}`, bar, percent(part).padStart(5), ...facts].join("  ")
+}
+
+/** The line that stays when the image is there. */
+export const readyLine = (activity: ImageActivity | undefined, ready: Progress, style: Style): string => {
+  const line = `${ready.image}: ${ready.text}`
+  return activity === undefined
+    ? line
+    : `${line}  ${style.dim(`after ${formatDuration(ready.elapsed - activity.since)}`)}`
 }

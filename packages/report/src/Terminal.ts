@@ -9,7 +9,7 @@ import * as ByteSize from "effect/ByteSize"
 import { makeCollector } from "./Collector.ts"
 import { makeConsoleTails } from "./ConsoleTails.ts"
 import { formatDuration } from "./formatDuration.ts"
-import { activityBar, activityLine, continueActivity, type ImageActivity, isLineDue } from "./ImageProgress.ts"
+import { activityBar, activityLine, continueActivity, type ImageActivity, isLineDue, readyLine } from "./ImageProgress.ts"
 import { makeLineAssembler } from "./LineAssembler.ts"
 import { makeLiveArea } from "./LiveArea.ts"
 import { makeEventMask } from "./maskEvents.ts"
@@ -137,15 +137,16 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
   }
 
   const imageProgress = (event: EventOf<"ImageProgress">): void => {
+    const clean = { ...event, text: stripControl(event.text) }
+    const before = images.get(event.image)
     if (event.activity === "ready") {
       images.delete(event.image)
-      print(`${event.image}: ${stripControl(event.text)}`)
+      print(readyLine(before, clean, style))
       return
     }
-    const clean = { ...event, text: stripControl(event.text) }
-    const activity = continueActivity(images.get(event.image), clean)
+    const activity = continueActivity(before, clean)
     const isDue = !interactive && isLineDue(activity)
-    images.set(event.image, isDue ? { ...activity, printedAt: event.elapsed } : activity)
+    images.set(event.image, isDue ? { ...activity, printed: clean } : activity)
     if (isDue) print(activityLine(activity, style))
   }
 

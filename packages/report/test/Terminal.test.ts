@@ -89,6 +89,35 @@ describe("plain lines", () => {
   })
 })
 
+const building = (text: string, done: number) =>
+  ({ _tag: "ImageProgress", image: "debian:12", activity: "build", text, done, total: 3, unit: "steps" }) as const
+
+describe("an image's progress", () => {
+  const events = makeTimeline([
+    [0, building("building: unpacking", 0)],
+    [20_000, building("building: unpacking", 0)],
+    [30_000, building("building: making the disk", 1)],
+    [
+      60_000,
+      { _tag: "ImageProgress", image: "debian:12", activity: "verify", text: "computing the digest of the disk" }
+    ],
+    [70_000, { _tag: "ImageProgress", image: "debian:12", activity: "ready", text: "ready" }]
+  ])
+
+  it("is one plain line for each step", () => {
+    assert.deepStrictEqual(render(events).trimEnd().split("\n"), [
+      "debian:12: building: unpacking  step 1 of 3",
+      "debian:12: building: making the disk  step 2 of 3",
+      "debian:12: computing the digest of the disk",
+      "debian:12: ready  after 1 min 10 s"
+    ])
+  })
+
+  it("leaves one line on a terminal", () => {
+    assert.deepStrictEqual(kept(events), ["debian:12: ready  after 1 min 10 s"])
+  })
+})
+
 describe("coloured lines", () => {
   it("of a run that fails, drawn on a terminal", () => {
     expect(visible(render(failingRun, { color: true, interactive: true }))).toMatchSnapshot()

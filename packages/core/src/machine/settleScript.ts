@@ -1,20 +1,29 @@
 /**
  * Settling: what an untouched cloud image needs so that it is a good test guest. Only for images that were not prepared ahead; those have it
- * done already.
+ * done already. What it does stays on the disk, so that a reboot or a clone finds it done.
  */
+import { userNetworkMac } from "../plan/addresses.ts"
 import { shellQuote } from "./shellQuote.ts"
 
-/** The DHCP client for the driver's own NIC, which cloud-init would have set up. By driver: names depend on the machine type. */
+/** The DHCP client for the driver's own NIC, which cloud-init would have set up; those of a test's networks are the driver's. */
 const network = `[Match]
-Driver=virtio_net
+MACAddress=${userNetworkMac}
+
+[Link]
+RequiredForOnline=no
 
 [Network]
 DHCP=yes
-LinkLocalAddressing=ipv6
-
-[DHCPv4]
-ClientIdentifier=mac
 `
+
+/** Units that fail for want of host keys, and so would leave the guest degraded. */
+const sshUnits = "ssh.service sshd.service"
+
+/** `mask` links units to nothing, whether they exist or not; stopping is for those that have begun. */
+const maskUnits = (units: ReadonlyArray<string>): string => {
+  const names = units.map(shellQuote).join(" ")
+  return units.length === 0 ? "" : `systemctl --quiet mask ${names} 2>/dev/null\nsystemctl --quiet --no-block stop ${names} 2>/dev/null || true`
+}
 
 /**
  * Shell code that blanks root's password, masks units that only cost time, turns cloud-init off for later boots, gives sshd host keys, and lets
@@ -22,14 +31,22 @@ ClientIdentifier=mac
  */
 export const settle = (options: { readonly slowUnits: ReadonlyArray<string> }): string => `
 passwd -d root >/dev/null
-if [ -d /etc/cloud ]; then touch /etc/cloud/cloud-init.disabled; fi
-systemctl --runtime --no-block --now mask ${options.slowUnits.map(shellQuote).join(" ")} >/dev/null 2>&1 || true
-if command -v ssh-keygen >/dev/null && ! ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1; then ssh-keygen -A >/dev/null; fi
+if [ -d /etc/cloud ]; then : >/etc/cloud/cloud-init.disabled; fi
+${maskUnits(options.slowUnits)}
+if command -v ssh-keygen >/dev/null && ! ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1; then
+  ssh-keygen -A >/dev/null
+  for unit in ${sshUnits}; do
+    if systemctl --quiet is-failed "$unit"; then
+      systemctl reset-failed "$unit"
+      systemctl --no-block start "$unit"
+    fi
+  done
+fi
 if [ ! -e /run/NetworkManager ] && [ -e /lib/systemd/systemd-networkd ]; then
   mkdir -p /etc/systemd/network
   cat >/etc/systemd/network/10-nix-vm-test.network <<'NETWORK'
 ${network}NETWORK
-  systemctl --no-block enable --now systemd-networkd.service >/dev/null 2>&1 || true
-  systemctl --no-block restart systemd-networkd.service >/dev/null 2>&1 || true
+  systemctl --quiet --no-block enable systemd-networkd.service 2>/dev/null
+  systemctl --no-block restart systemd-networkd.service
 fi
 `

@@ -174,7 +174,7 @@ export const planMachine = (options: PlanMachineOptions): Result.Result<MachineP
       start: spec.start,
       boot: yield* planBoot(options),
       selinux: spec.selinux,
-      entry: planEntry({ image, machine: name, unit: options.agent.unit, seedPath: file("seed") })
+      entry: planEntry({ image, unit: options.agent.unit, seedPath: file("seed") })
     }
     const base = baseArguments({ machine, host, agentDisk: options.agent.disk, kernelArgs: spec.boot.kernelArgs })
     const test = testArguments(machine)

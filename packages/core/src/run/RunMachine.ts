@@ -1,11 +1,12 @@
 /** One machine of a run: its plan brought to life, with everything that watches it. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import { EventBus } from "../events/EventBus.ts"
 import * as Console from "../guest/Console.ts"
-import { ChildProcesses } from "../host/ChildProcesses.ts"
+import type { ChildProcesses } from "../host/ChildProcesses.ts"
 import * as HostTree from "../host/HostTree.ts"
-import { UnixSockets } from "../host/UnixSocket.ts"
+import type { UnixSockets } from "../host/UnixSocket.ts"
 import { bootTimes } from "../machine/guestScripts.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
 import { incarnate } from "../machine/Incarnation.ts"
@@ -22,6 +23,7 @@ import type { MachinePlan } from "../plan/MachinePlan.ts"
 import type { PlannedLimit, TestPlan } from "../plan/TestPlan.ts"
 import { Qemu } from "../qemu/Qemu.ts"
 import { createOverlay } from "../store/Qcow.ts"
+import { writeSeedDisk } from "../store/seedDisk.ts"
 import { parseBootProfile } from "./bootProfile.ts"
 import type { SpeedFactor } from "./SpeedFactor.ts"
 
@@ -50,6 +52,7 @@ const makeDisks = Effect.fnUntraced(
     const { image, overlay, bytes } = plan.disk
     yield* createOverlay({ imageTool, base: image, path: overlay, size: bytes })
     yield* Effect.forEach(plan.extraDisks, HostTree.makeSparseFile, { discard: true })
+    if (plan.entry.strategy === "nocloud") yield* writeSeedDisk(plan.entry)
   },
   (making, plan) =>
     Effect.mapError(
@@ -67,7 +70,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
   const { plan, limits, speed } = options
   const bus = yield* EventBus
   const steps = yield* Steps
-  const services = yield* Effect.context<EventBus | Steps | Qemu | ChildProcesses | UnixSockets>()
+  const services = yield* Effect.context<EventBus | Steps | Qemu | ChildProcesses | UnixSockets | FileSystem.FileSystem>()
   const access: GuestAccess = { name: plan.name, console: Console.make() }
 
   const spawn = Effect.fnUntraced(function* (boot: { readonly first: boolean }) {

@@ -1,13 +1,14 @@
-/** Gets the images of a test's machines: each one once, with its progress as events. */
+/** Gets the images of a test's machines, ready to be machines: each one once, with its progress as events. */
 import * as path from "node:path"
 import * as Effect from "effect/Effect"
 import { EventBus } from "../events/EventBus.ts"
+import type { HostFacts } from "../plan/HostFacts.ts"
 import type { StoredImage } from "../plan/StoredImage.ts"
-import { Qemu } from "../qemu/Qemu.ts"
 import type { ImageReference } from "../spec/ImageReference.ts"
 import type { TestSpec } from "../spec/TestSpec.ts"
 import { ImageCatalog } from "../store/ImageCatalog.ts"
 import { ImageStore } from "../store/ImageStore.ts"
+import { prepareImage } from "./prepareImage.ts"
 
 /** A user's own file is named from the test's folder. */
 const absolute = (reference: ImageReference, baseDirectory: string): ImageReference =>
@@ -18,11 +19,11 @@ const referenceKey = (reference: ImageReference): string => JSON.stringify(refer
 export const fetchImages = Effect.fn("run.fetchImages")(function* (options: {
   readonly spec: TestSpec
   readonly baseDirectory: string
+  readonly host: HostFacts
 }) {
   const catalog = yield* ImageCatalog
   const store = yield* ImageStore
   const bus = yield* EventBus
-  const { architecture } = yield* Qemu
   const fetched = new Map<string, StoredImage>()
   const images: Record<string, StoredImage> = {}
   for (const [name, machine] of Object.entries(options.spec.machines)) {
@@ -32,10 +33,11 @@ export const fetchImages = Effect.fn("run.fetchImages")(function* (options: {
       images[name] = known
       continue
     }
-    const image = yield* catalog.resolve(absolute(machine.image, options.baseDirectory), architecture)
+    const image = yield* catalog.resolve(absolute(machine.image, options.baseDirectory), options.host.architecture)
     const stored = yield* store.materialize(image, bus.publishUnsafe)
-    fetched.set(key, stored)
-    images[name] = stored
+    const ready = yield* prepareImage({ image: stored, host: options.host })
+    fetched.set(key, ready)
+    images[name] = ready
   }
   return images
 })

@@ -44,8 +44,8 @@ const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
   const accelerator = yield* Accelerator
   const choice = yield* accelerator.choose(spec.accel)
   yield* bus.publish({ _tag: "Notice", topic: "accelerator", text: `${choice.accelerator.toUpperCase()}: ${choice.why}` })
-  const images = yield* fetchImages({ spec, baseDirectory })
   const host = yield* hostFacts(choice.accelerator)
+  const images = yield* fetchImages({ spec, baseDirectory, host })
   const runDirectory = yield* makeRunDirectory()
   const agent = yield* placeAgent({ runDirectory, architecture: host.architecture })
   const plan = yield* Effect.fromResult(planTest({ spec, images, host, runDirectory, baseDirectory, agent }))

@@ -82,11 +82,26 @@ const takeUp = Effect.fnUntraced(function* (partial: string, digest: Digest) {
   return received
 })
 
+/** The system's codes for a server that can't be reached, in plain words. */
+const unreachable: Readonly<Record<string, string>> = {
+  ENOTFOUND: "host not found",
+  EAI_AGAIN: "the host's name can't be looked up",
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EHOSTUNREACH: "host unreachable",
+  ENETUNREACH: "network unreachable",
+  ETIMEDOUT: "no answer",
+  UND_ERR_CONNECT_TIMEOUT: "no answer",
+  UND_ERR_SOCKET: "connection cut"
+}
+
 const causeOf = (error: HttpClientError): string => {
   // Node's fetch says "fetch failed" or "terminated"; the system's own word is one or two causes below.
   let deepest: unknown = error.reason
   while (deepest instanceof Error && deepest.cause !== undefined) deepest = deepest.cause
-  return deepest instanceof Error ? deepest.message : String(deepest)
+  if (!(deepest instanceof Error)) return String(deepest)
+  const code = "code" in deepest && typeof deepest.code === "string" ? deepest.code : ""
+  return unreachable[code] ?? (deepest.message === "" ? code : deepest.message)
 }
 
 /** First byte and length of the whole file out of `bytes 100-199/200`. */

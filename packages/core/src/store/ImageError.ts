@@ -45,6 +45,8 @@ export const BuildToolsMissing = Schema.TaggedStruct("BuildToolsMissing", {
   programs: Schema.Array(Schema.String),
   packages: Schema.Array(Schema.String)
 })
+/** A program that writes cloud-init's seed is not installed. */
+export const SeedToolMissing = Schema.TaggedStruct("SeedToolMissing", { program: Schema.String })
 /** Nobody says where Debian's packages are to be had. */
 export const NoDebianMirror = Schema.TaggedStruct("NoDebianMirror", {})
 export const UnknownRecipe = Schema.TaggedStruct("UnknownRecipe", { recipe: Schema.String, known: Schema.Array(Schema.String) })
@@ -72,6 +74,7 @@ export const ImageErrorReason = Schema.Union([
   NoSpace,
   BuildFailed,
   BuildToolsMissing,
+  SeedToolMissing,
   NoDebianMirror,
   UnknownRecipe,
   LockTimeout,
@@ -125,6 +128,8 @@ const explain = (reason: ImageErrorReason): string => {
       return `building ${reason.recipe} failed. The end of ${reason.logPath}:\n${indent(reason.logTail)}${buildHint(reason.logTail)}`
     case "BuildToolsMissing":
       return `the image builder needs ${reason.programs.join(", ")}: apt install ${reason.packages.join(" ")}`
+    case "SeedToolMissing":
+      return `the disk with cloud-init's seed is written by ${reason.program}: apt install mtools`
     case "NoDebianMirror":
       return "this machine's apt names no Debian mirror to build the image from: name one in NIX_VM_TEST_DEBIAN_MIRROR (a URL that has dists/ below it)"
     case "UnknownRecipe":

@@ -2,7 +2,7 @@
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { hostRefusal } from "./hostRefusal.ts"
 import type { ImageError } from "./ImageError.ts"

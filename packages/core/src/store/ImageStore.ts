@@ -34,7 +34,7 @@ export interface ImageStoreShape {
   readonly materialize: (image: Image, onReport?: (report: ImageReport) => void) => Effect.Effect<StoredImage, ImageError>
 }
 
-/** As notices name it. */
+/** As errors name it. */
 const nameOf = (source: ImageSource): string => {
   switch (source._tag) {
     case "Pinned":
@@ -72,20 +72,41 @@ const obtain = (request: SourceRequest, source: ImageSource) => {
 const isOutOfReach = (error: ImageError): boolean =>
   ["DownloadFailed", "BuildFailed", "BuildToolsMissing", "NoDebianMirror", "UnknownRecipe", "FileMissing"].includes(error.reason._tag)
 
+/** What was tried in vain, in words that fit into one line. */
+const failedAttempt = (source: ImageSource, error: ImageError): string => {
+  const { reason } = error
+  if (reason._tag === "DownloadFailed") {
+    return `can't be downloaded (${reason.attempts.map(({ url, why }) => `${new URL(url).host}: ${why}`).join("; ")})`
+  }
+  const verb = { Pinned: "be downloaded", Packages: "be built", File: "be read" } as const
+  return `can't ${verb[source._tag]} (${error.message.split("\n", 1)[0]})`
+}
+
+const nextAttempt = (source: ImageSource): string => {
+  switch (source._tag) {
+    case "Pinned":
+      return `downloading it from ${new URL(source.urls[0]).host}`
+    case "Packages":
+      return "building it from Debian's packages"
+    case "File":
+      return `using ${source.path}`
+  }
+}
+
 const fromSources = Effect.fnUntraced(function* (
   request: SourceRequest
 ): Effect.fn.Return<StoredImage, ImageError, SourceServices> {
   const { image } = request
-  const failures: Array<{ readonly source: string; readonly error: ImageError }> = []
+  const failures: Array<{ readonly source: ImageSource; readonly error: ImageError }> = []
   for (const source of image.sources) {
     const last = failures.at(-1)
     if (last !== undefined) {
-      notice(request, `${image.id}: ${last.error.message}\nFalling back to the ${nameOf(source)}.`)
+      notice(request, `${image.id} ${failedAttempt(last.source, last.error)}; ${nextAttempt(source)}`)
     }
     const result = yield* Effect.result(obtain(request, source))
     if (Result.isSuccess(result)) return result.success
     if (!isOutOfReach(result.failure)) return yield* result.failure
-    failures.push({ source: nameOf(source), error: result.failure })
+    failures.push({ source, error: result.failure })
   }
   const [only, ...others] = failures
   if (only !== undefined && others.length === 0) return yield* only.error
@@ -93,7 +114,7 @@ const fromSources = Effect.fnUntraced(function* (
     reason: {
       _tag: "NoSourceLeft",
       image: image.id,
-      failures: failures.map(({ source, error }) => ({ source, why: error.message }))
+      failures: failures.map(({ source, error }) => ({ source: nameOf(source), why: error.message }))
     }
   })
 })
@@ -106,7 +127,7 @@ const materialize = Effect.fn("ImageStore.materialize")(function* (
     if (Option.isSome(found)) return found.value
   }
   const stored = yield* fromSources(request)
-  progress(request, "ready", stored.path)
+  progress(request, "ready", "ready")
   return stored
 })
 

@@ -127,6 +127,11 @@ export const checkWhole = Effect.fn("Qcow.checkWhole")(function* (
   if (faults > 0) return yield* truncated(`qemu-img found ${faults} faults in its tables`)
 })
 
+const overlayRefused = (operation: string, path: string, detail: string): ImageError =>
+  new ImageError({
+    reason: /No space left/u.test(detail) ? { _tag: "NoSpace", path } : { _tag: "HostRefused", operation, path, detail }
+  })
+
 export interface OverlayOptions extends QcowOptions {
   readonly base: DiskFacts & { readonly path: string }
   /** Bytes. Default, and least: the base's own size, since a smaller disk would cut its partitions off. */
@@ -141,9 +146,15 @@ export const createOverlay = Effect.fn("Qcow.createOverlay")(function* (
   const size = Math.max(options.size ?? 0, base.virtualSize)
   const args = ["create", "-q", "-f", "qcow2", "-F", base.format, "-b", base.path, path, String(size)]
   const answer = yield* runTool({ ...options, args })
-  if (answer.code === 0) return
-  const reason = /No space left/u.test(answer.detail)
-    ? ({ _tag: "NoSpace", path } as const)
-    : ({ _tag: "HostRefused", operation: "make the overlay", path, detail: answer.detail } as const)
-  return yield* new ImageError({ reason })
+  if (answer.code !== 0) return yield* overlayRefused("make the overlay", path, answer.detail)
+})
+
+/** Copies what an overlay has over its base, and nothing else: clusters that were freed or never changed are left behind. */
+export const copyOverlay = Effect.fn("Qcow.copyOverlay")(function* (
+  options: QcowOptions & { readonly base: DiskFacts & { readonly path: string }; readonly target: string }
+): Effect.fn.Return<void, ImageError, ChildProcesses> {
+  const { base, path, target } = options
+  const args = ["convert", "-f", "qcow2", "-O", "qcow2", "-F", base.format, "-B", base.path, path, target]
+  const answer = yield* runTool({ ...options, args })
+  if (answer.code !== 0) return yield* overlayRefused("copy the overlay to", target, answer.detail)
 })

@@ -11,6 +11,7 @@ import { openMachines } from "@nix-vm-test/core/run/openMachines"
 import type { RunMachine } from "@nix-vm-test/core/run/RunMachine"
 import { decodeSpec } from "@nix-vm-test/core/spec/decodeSpec"
 import type { TestSpecInput } from "@nix-vm-test/core/spec/TestSpec"
+import type { ImageCatalog } from "@nix-vm-test/core/store/ImageCatalog"
 import { runServices } from "@nix-vm-test/driver/run/services"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -28,14 +29,21 @@ export interface GuestsShape {
   readonly outputDirectory: string
 }
 
+export interface GuestsOptions {
+  /** Boots the machines before the first test (default), else a test does. */
+  readonly start?: boolean
+  /** What the spec's images are, in place of the registry's. */
+  readonly catalog?: Layer.Layer<ImageCatalog>
+}
+
 const temporaryFolder = Effect.acquireRelease(
   Effect.promise(() => fs.mkdtemp(path.join(os.tmpdir(), "nvt-test-"))),
   (folder) => Effect.promise(() => fs.rm(folder, { recursive: true, force: true }))
 )
 
 export class Guests extends Context.Service<Guests, GuestsShape>()("test/Guests") {
-  /** Machines of a spec; `start` boots them before the first test (default), else a test does. */
-  static readonly layer = (spec: TestSpecInput, options: { readonly start?: boolean } = {}) =>
+  /** Machines of a spec. */
+  static readonly layer = (spec: TestSpecInput, options: GuestsOptions = {}) =>
     Layer.effect(
       Guests,
       Effect.gen(function* () {
@@ -67,5 +75,9 @@ export class Guests extends Context.Service<Guests, GuestsShape>()("test/Guests"
           outputDirectory
         })
       })
-    ).pipe(Layer.provideMerge(runServices))
+    ).pipe(
+      Layer.provideMerge(
+        options.catalog === undefined ? runServices : Layer.provideMerge(options.catalog, runServices)
+      )
+    )
 }

@@ -17,13 +17,12 @@ export type EntryPlan =
 /** The way that the image's facts name; none for an image that has the agent already. */
 export const planEntry = (options: {
   readonly image: StoredImage
-  readonly machine: string
   /** Text of the agent's unit. */
   readonly unit: string
   /** Where a seed would be written. */
   readonly seedPath: string
 }): EntryPlan => {
-  const { image, machine, unit, seedPath } = options
+  const { image, unit, seedPath } = options
   const strategy = image.installedAgent ? "installed" : image.image.facts.entry
   switch (strategy) {
     case "installed":
@@ -33,6 +32,6 @@ export const planEntry = (options: {
     case "tmpfiles":
       return { strategy, arguments: tmpfilesArguments(unit) }
     case "nocloud":
-      return { strategy, arguments: [], seed: noCloudSeed({ unit, hostName: machine }), path: seedPath }
+      return { strategy, arguments: [], seed: noCloudSeed(unit), path: seedPath }
   }
 }

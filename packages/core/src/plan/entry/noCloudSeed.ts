@@ -32,12 +32,11 @@ ethernets:
     dhcp4: true
 `
 
-/** The seed's files for one machine. */
-export const noCloudSeed = (options: { readonly unit: string; readonly hostName: string }): NoCloudSeed => ({
+/** Cloud images are called so; the machines that one prepared image becomes have their own names for each other from the driver. */
+const metaData = "instance-id: nix-vm-test\nlocal-hostname: localhost\n"
+
+/** The seed's files for the text of an agent's unit. */
+export const noCloudSeed = (unit: string): NoCloudSeed => ({
   label: "cidata",
-  files: {
-    "user-data": bootHook(options.unit),
-    "meta-data": `instance-id: nix-vm-test\nlocal-hostname: ${options.hostName}\n`,
-    "network-config": networkConfig
-  }
+  files: { "user-data": bootHook(unit), "meta-data": metaData, "network-config": networkConfig }
 })

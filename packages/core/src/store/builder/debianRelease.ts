@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import type { DebianSources } from "./debianSources.ts"
 
 /** Longer than any mirror needs for 150 KB; a mirror that is slower is of no use for building either. */

@@ -11,6 +11,7 @@ import { debianRelease } from "../builder/debianRelease.ts"
 import { debianSources } from "../builder/debianSources.ts"
 import { buildImage, buildKey, type BuiltImage } from "../builder/ImageBuilder.ts"
 import { type Recipe, recipes } from "../builder/Recipe.ts"
+import { adoptFile } from "../adoptFile.ts"
 import { hostRefusal } from "../hostRefusal.ts"
 import { ImageError } from "../ImageError.ts"
 import { BuildRecord, fileSize, readRecord, writeRecord } from "../ImageRecord.ts"
@@ -65,21 +66,11 @@ const digestOf = (path: string) =>
     return hash.digest("hex")
   }).pipe(Effect.mapError(hostRefusal({ operation: "read", path })))
 
-/** Gives a finished file its place in the cache: on the disk for good, read-only, then renamed. */
-const adoptFile = (from: string, to: string) =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const file = yield* fs.open(from, { flag: "r+" })
-    yield* file.sync
-    yield* fs.chmod(from, 0o444)
-    yield* fs.rename(from, to)
-  }).pipe(Effect.scoped, Effect.mapError(hostRefusal({ operation: "write", path: to })))
-
 /** Moves what was built into the cache, under its digest. */
 const adopt = Effect.fnUntraced(function* (request: SourceRequest, recipe: Recipe, built: BuiltImage) {
   const fs = yield* FileSystem.FileSystem
   const { images } = request.cache
-  progress(request, "verify", "naming the disk by its digest")
+  progress(request, "verify", "computing the digest of the disk")
   const facts = yield* inspectDisk({ imageTool: request.imageTool, path: built.disk })
   const bytes = Option.getOrElse(yield* fileSize(built.disk), () => 0)
   const key = `sha256-${yield* digestOf(built.disk)}`
@@ -135,7 +126,7 @@ export const obtainPackages = Effect.fn("ImageStore.packages")(function* (
     imageTool: request.imageTool,
     sources,
     release: state,
-    onStage: ({ text, done, total }) => progress(request, "build", text, { done, total, unit: "steps" })
+    onStage: ({ text, done, total }) => progress(request, "build", `building: ${text}`, { done, total, unit: "steps" })
   })
   const stored = yield* adopt(request, recipe, built)
   yield* record(stored.key, state)

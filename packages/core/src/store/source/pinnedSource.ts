@@ -17,6 +17,12 @@ const reportIntervalMs = 200
 /** The image's key in the cache. */
 export const pinnedKey = (source: PinnedSource): string => `${source.digest.algorithm}-${source.digest.hex}`
 
+/** Without the folders between host and file: a line on a terminal is short. */
+const describeDownload = (url: string): string => {
+  const { host, pathname } = new URL(url)
+  return `downloading ${pathname.slice(pathname.lastIndexOf("/") + 1)} from ${host}`
+}
+
 /** Reports a download every now and then, and its end. */
 const reporter = (request: SourceRequest, source: PinnedSource) => {
   let last = 0
@@ -25,7 +31,7 @@ const reporter = (request: SourceRequest, source: PinnedSource) => {
     const total = totalBytes ?? source.size
     if (now - last < reportIntervalMs && doneBytes !== total) return
     last = now
-    progress(request, "download", url, { done: doneBytes, total, unit: "bytes" })
+    progress(request, "download", describeDownload(url), { done: doneBytes, total, unit: "bytes" })
   }
 }
 
@@ -46,7 +52,7 @@ export const obtainPinned = Effect.fn("ImageStore.pinned")(function* (
   if (Option.isNone(yield* fileSize(path))) {
     yield* download({ urls: source.urls, digest: source.digest, target: path, onProgress: reporter(request, source) })
   }
-  progress(request, "verify", "looking at the disk")
+  progress(request, "verify", "verifying the disk")
   const facts = yield* Effect.tapError(inspectDisk({ imageTool, path }), () => Effect.ignore(fs.remove(path)))
   const bytes = Option.getOrElse(yield* fileSize(path), () => 0)
   return yield* remember(request, key, { disk, ...facts, bytes, installedAgent: false })

@@ -1,0 +1,209 @@
+/**
+ * Prepares an image that only cloud-init can bring the agent into: boots it once with a seed that installs the agent, settles the guest, lets it
+ * power itself off, and keeps what it wrote as an overlay. Machines are then made from the overlay, without cloud-init.
+ */
+import { createHash } from "node:crypto"
+import { agentUnit } from "@nix-vm-test/agent/AgentUnit"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { EventBody, MachinePhase } from "../events/Event.ts"
+import { EventBus, type EventBusShape } from "../events/EventBus.ts"
+import { makeRunDirectory } from "../host/RunDirectory.ts"
+import { evidenceOf } from "../machine/evidence.ts"
+import type { Incarnation } from "../machine/Incarnation.ts"
+import { settle } from "../machine/settleScript.ts"
+import { noCloudSeed } from "../plan/entry/noCloudSeed.ts"
+import type { HostFacts } from "../plan/HostFacts.ts"
+import { planTest } from "../plan/planTest.ts"
+import type { StoredImage } from "../plan/StoredImage.ts"
+import { Qemu } from "../qemu/Qemu.ts"
+import { decodeSpec } from "../spec/decodeSpec.ts"
+import { keepPrepared, lockPrepared, lookUpPrepared } from "../store/preparedImages.ts"
+import { placeAgent } from "./placeAgent.ts"
+import { PreparationError } from "./PreparationError.ts"
+import { makeRunMachine, type RunMachine } from "./RunMachine.ts"
+import { makeSpeedFactor } from "./SpeedFactor.ts"
+
+export interface PrepareOptions {
+  readonly image: StoredImage
+  readonly host: HostFacts
+}
+
+/** The preparation's machine; its name is seen in errors only. */
+const machineName = "preparation"
+
+/** cloud-init's own slowest modules are done within a minute under KVM. */
+const cloudInitMs = 120_000
+
+/** Waits for cloud-init's end and prints its result, then leaves each machine to make an id of its own. */
+const finish = `
+until [ -e /run/cloud-init/result.json ]; do sleep 0.2; done
+cat /run/cloud-init/result.json
+: >/etc/machine-id
+sync
+`
+
+/** cloud-init's `result.json`; errors are those of its modules. */
+const CloudInitResult = Schema.fromJsonString(
+  Schema.Struct({
+    v1: Schema.Struct({
+      datasource: Schema.NullOr(Schema.String),
+      errors: Schema.Array(Schema.String)
+    })
+  })
+)
+
+const needsPreparation = ({ installedAgent, image }: StoredImage): boolean =>
+  !installedAgent && image.facts.entry === "nocloud"
+
+/** Changes with the image, with what is put into it, and with how. */
+const preparedKey = (image: StoredImage): string => {
+  const recipe = [image.key, noCloudSeed(agentUnit().text), settle(image.image.facts), finish]
+  return `prepared-${createHash("sha256").update(JSON.stringify(recipe)).digest("hex")}`
+}
+
+const steps = ["firmware", "kernel", "userspace", "connected", "settled"] as const satisfies ReadonlyArray<MachinePhase>
+const stepTexts = [
+  "starting it once with cloud-init's seed",
+  "booting its kernel",
+  "booting its user space",
+  "waiting for the agent",
+  "settling",
+  "waiting for cloud-init",
+  "powering off"
+] as const
+
+const report = (bus: EventBusShape, image: StoredImage, done: number): void =>
+  bus.publishUnsafe({
+    _tag: "ImageProgress",
+    image: image.image.id,
+    activity: "prepare",
+    text: stepTexts[done] ?? "",
+    done,
+    total: stepTexts.length,
+    unit: "steps"
+  })
+
+/** The preparation's machine is none of the test's: of its events only its progress is told. */
+const preparationBus = (bus: EventBusShape, image: StoredImage): EventBusShape => {
+  const publishUnsafe = (event: EventBody): void => {
+    if (event._tag !== "MachinePhaseReached") return
+    const reached = steps.findIndex((phase) => phase === event.phase)
+    if (reached >= 0) report(bus, image, reached + 1)
+  }
+  return { publishUnsafe, publish: (event) => Effect.sync(() => publishUnsafe(event)), subscribe: bus.subscribe }
+}
+
+const planPreparation = Effect.fnUntraced(function* ({ image, host }: PrepareOptions) {
+  const runDirectory = yield* makeRunDirectory()
+  const agent = yield* placeAgent({ runDirectory, architecture: host.architecture })
+  const spec = yield* Effect.fromResult(
+    decodeSpec({ spec: { machines: { [machineName]: { image: { file: image.path } } } }, origin: "the preparation" })
+  )
+  const images = { [machineName]: image }
+  const plan = yield* Effect.fromResult(
+    planTest({ spec, images, host, runDirectory, baseDirectory: runDirectory, agent })
+  )
+  return plan
+})
+
+const failureOf = (options: PrepareOptions, machine: RunMachine) => ({
+  image: options.image.image.id,
+  evidence: evidenceOf("console", machine.console.tail(30).join("\n"))
+})
+
+/** cloud-init's end: an image whose own configuration fails is no ground for tests. */
+const awaitCloudInit = Effect.fnUntraced(function* (
+  options: PrepareOptions,
+  machine: RunMachine,
+  incarnation: Incarnation,
+  speedFactor: number
+) {
+  const failed = (detail: string) =>
+    new PreparationError({ ...failureOf(options, machine), reason: { _tag: "CloudInitFailed", detail } })
+  const timeoutMs = cloudInitMs * speedFactor
+  const result = yield* Effect.mapError(
+    Effect.raceFirst(incarnation.channel.exec({ command: finish, timeoutMs }), incarnation.death),
+    (error) => failed(error.message)
+  )
+  if (result.timedOut) return yield* failed(`it was not done within ${Math.round(timeoutMs / 1000)} s`)
+  const text = new TextDecoder().decode(result.stdout)
+  const { v1 } = yield* Effect.mapError(Schema.decodeEffect(CloudInitResult)(text), () =>
+    failed(`its result is ${text}`)
+  )
+  if (v1.errors.length > 0) return yield* failed(v1.errors.join("\n"))
+})
+
+const powerOff = Effect.fnUntraced(function* (options: PrepareOptions, machine: RunMachine, incarnation: Incarnation) {
+  const failed = (detail: string) =>
+    new PreparationError({ ...failureOf(options, machine), reason: { _tag: "NotPoweredOff", detail } })
+  // The guest ends under the call: its answer may come or not.
+  yield* Effect.ignore(incarnation.channel.exec({ command: "systemctl poweroff", strict: false }))
+  const death = yield* Effect.flip(incarnation.death).pipe(
+    Effect.timeoutOrElse({ duration: "5 minutes", orElse: () => Effect.fail(failed("it still runs")) })
+  )
+  if (death.reason._tag !== "GuestPoweredOff") return yield* failed(death.message)
+  yield* incarnation.ended
+})
+
+/** Boots the image once; gives the overlay with what it wrote. */
+const boot = Effect.fnUntraced(function* (options: PrepareOptions, bus: EventBusShape) {
+  const { image, host } = options
+  const plan = yield* planPreparation(options)
+  const speed = makeSpeedFactor(host.accelerator)
+  const [machinePlan] = plan.machines
+  if (machinePlan === undefined) return yield* Effect.die(new Error("the preparation has no machine"))
+  const machine = yield* makeRunMachine({
+    plan: machinePlan,
+    limits: plan.limits,
+    speed,
+    outputDirectory: plan.runDirectory
+  }).pipe(Effect.provideService(EventBus, preparationBus(bus, image)))
+  report(bus, image, 0)
+  const incarnation = yield* machine.power.running.pipe(
+    Effect.mapError(
+      (error) =>
+        new PreparationError({
+          image: image.image.id,
+          reason: { _tag: "NotEntered", detail: error.message },
+          evidence: error.evidence,
+          hint: "it needs cloud-init with the NoCloud data source; name its family and version if its agent can come another way"
+        })
+    )
+  )
+  yield* awaitCloudInit(options, machine, incarnation, speed.factor())
+  report(bus, image, steps.length + 1)
+  yield* powerOff(options, machine, incarnation)
+  return machinePlan.disk.overlay
+})
+
+const prepare = Effect.fnUntraced(function* (options: PrepareOptions) {
+  const { image } = options
+  const key = preparedKey(image)
+  const bus = yield* EventBus
+  yield* lockPrepared({
+    key,
+    onWait: (owner) =>
+      bus.publishUnsafe({
+        _tag: "Notice",
+        topic: "image",
+        text: `process ${owner.pid} is preparing ${image.image.id}: waiting for it`
+      })
+  })
+  const known = yield* lookUpPrepared({ image, key })
+  if (Option.isSome(known)) return known.value
+  const { imageTool } = yield* Qemu
+  const overlay = yield* boot(options, bus)
+  const prepared = yield* keepPrepared({ image, key, overlay, imageTool })
+  yield* bus.publish({ _tag: "ImageProgress", image: image.image.id, activity: "ready", text: "prepared for tests" })
+  return prepared
+}, Effect.scoped)
+
+/** The image in the form that machines are made from: as it is, or its prepared form from the cache, which is made if it is not there. */
+export const prepareImage = Effect.fn("run.prepareImage")(function* (options: PrepareOptions) {
+  const { image } = options
+  if (!needsPreparation(image)) return image
+  const known = yield* lookUpPrepared({ image, key: preparedKey(image) })
+  return Option.isSome(known) ? known.value : yield* prepare(options)
+})
