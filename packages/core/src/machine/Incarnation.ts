@@ -170,7 +170,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
   const phases = makePhases(options, spawnedAt)
   const { died, die } = makeDeath(options)
   const sessions = yield* Queue.unbounded<GuestSession>()
-  let channel: AgentChannel | undefined
+  let channel: AgentChannel | undefined = undefined
   let connectedMs = 0
 
   const process = yield* spawnQemu({

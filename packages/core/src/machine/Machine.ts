@@ -4,7 +4,7 @@
  * Every operation starts the machine when it was never started, ends at once when the machine dies, and fails with `TestFailure` when the
  * script's expectation was not met, with `MachineError` when the machine could not do its part.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { GuestError } from "../guest/GuestError.ts"
 import type { GuestProcess } from "../guest/GuestChannel.ts"

@@ -15,6 +15,8 @@ export const CommandFailed = Schema.TaggedStruct("CommandFailed", Outcome)
 export const CommandSucceeded = Schema.TaggedStruct("CommandSucceeded", { command: Schema.String })
 /** A command ran longer than it was given; its process group was killed, its output so far is in the evidence. */
 export const CommandTimedOut = Schema.TaggedStruct("CommandTimedOut", { command: Schema.String, seconds: Schema.Finite })
+/** A command could not be started as the script wants it, such as a program or user that is not there, or broke the limit on its output. */
+export const CommandRefused = Schema.TaggedStruct("CommandRefused", { command: Schema.String, detail: Schema.String })
 /** A wait's deadline passed. */
 export const WaitTimedOut = Schema.TaggedStruct("WaitTimedOut", {
   waitedFor: Schema.String,
@@ -45,6 +47,7 @@ export const TestFailureReason = Schema.Union([
   CommandFailed,
   CommandSucceeded,
   CommandTimedOut,
+  CommandRefused,
   WaitTimedOut,
   UnitFailed,
   UnitInOtherState,
@@ -64,6 +67,8 @@ const explain = (reason: TestFailureReason): string => {
       return `command \`${reason.command}\` unexpectedly succeeded`
     case "CommandTimedOut":
       return `command \`${reason.command}\` did not end within ${reason.seconds} s and was killed with all its processes`
+    case "CommandRefused":
+      return `command \`${reason.command}\` ${reason.detail}`
     case "WaitTimedOut":
       return `waited ${reason.seconds} s for ${reason.waitedFor}; last seen: ${reason.lastSeen}`
     case "UnitFailed":

@@ -1,10 +1,12 @@
 /** Commands in the guest: `exec`, `succeed`, `fail` and the waits over them. */
 import * as Effect from "effect/Effect"
-import type { ExecOptions, ExecResult, OutputStream } from "../guest/GuestChannel.ts"
+import type { ExecOptions, ExecResult, GuestChannel, OutputStream } from "../guest/GuestChannel.ts"
+import type { GuestError } from "../guest/GuestError.ts"
 import type { Evidence } from "./evidence.ts"
 import { evidenceOf } from "./evidence.ts"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
 import { inGuest } from "./MachineContext.ts"
+import type { MachineError } from "./MachineError.ts"
 import type { PollAttempt } from "./poll.ts"
 import { poll } from "./poll.ts"
 import { TestFailure } from "./TestFailure.ts"
@@ -76,6 +78,32 @@ const outputPublisher = (context: MachineContext, step: string) => {
   }
 }
 
+/** Why a call's failure is the script's own business; the channel's failures are not. */
+const refusalOf = (error: MachineError): string | undefined => {
+  const cause = error.reason._tag === "ChannelFailed" ? error.reason.cause : undefined
+  switch (cause?._tag) {
+    case "GuestRefused":
+      return `could not be started (${cause.code}): is there such a program, user and folder?`
+    case "OutputTooLarge":
+      return `wrote more than ${cause.limitBytes} bytes to one stream and was killed; allow more with maxOutputBytes, or write to a file`
+    default:
+      return undefined
+  }
+}
+
+/** Runs `use` for a command in the guest. */
+export const commandInGuest = <A, R>(
+  context: MachineContext,
+  command: Command,
+  use: (channel: GuestChannel) => Effect.Effect<A, GuestError, R>
+): Effect.Effect<A, OperationError, R> =>
+  Effect.mapError(inGuest(context, use), (error): OperationError => {
+    const detail = refusalOf(error)
+    if (detail === undefined) return error
+    const reason = { _tag: "CommandRefused", command: commandText(command), detail } as const
+    return new TestFailure({ machine: context.name, reason, evidence: [] })
+  })
+
 /** Runs a command inside a step that is open already. */
 const runIn = Effect.fnUntraced(function* (
   context: MachineContext,
@@ -84,7 +112,9 @@ const runIn = Effect.fnUntraced(function* (
   options: CommandOptions
 ) {
   const request = yield* toExecOptions(context, command, options)
-  const result = yield* inGuest(context, (channel) => channel.exec({ ...request, onOutput: outputPublisher(context, step) }))
+  const result = yield* commandInGuest(context, command, (channel) =>
+    channel.exec({ ...request, onOutput: outputPublisher(context, step) })
+  )
   return withText(result)
 })
 
@@ -93,7 +123,7 @@ const withText = (result: ExecResult): CommandResult => ({ ...result, text: new 
 /** Runs a command that is not the test's own: no step, no output in the log. */
 export const runQuietly = Effect.fnUntraced(function* (context: MachineContext, command: Command, options: CommandOptions = {}) {
   const request = yield* toExecOptions(context, command, options)
-  return withText(yield* inGuest(context, (channel) => channel.exec(request)))
+  return withText(yield* commandInGuest(context, command, (channel) => channel.exec(request)))
 })
 
 /** The two streams of a finished command as evidence. */

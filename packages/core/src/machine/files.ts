@@ -8,7 +8,7 @@ import type { HostEntry, HostFileError } from "../host/HostTree.ts"
 import * as HostTree from "../host/HostTree.ts"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
 import { inGuest } from "./MachineContext.ts"
-import { MachineError } from "./MachineError.ts"
+import type { MachineError } from "./MachineError.ts"
 import { TestFailure } from "./TestFailure.ts"
 
 /** Small files cost a round trip each; several at once hide it. */

@@ -1,9 +1,8 @@
 /** Commands that run while the script goes on. */
 import * as Effect from "effect/Effect"
 import type { Command } from "./commands.ts"
-import { commandText } from "./commands.ts"
+import { commandInGuest, commandText } from "./commands.ts"
 import type { MachineContext } from "./MachineContext.ts"
-import { inGuest } from "./MachineContext.ts"
 import { limitToMs } from "./TimeLimit.ts"
 import type { TimeLimit } from "./TimeLimit.ts"
 
@@ -28,7 +27,7 @@ export interface SpawnOptions {
 export const spawn = Effect.fnUntraced(function* (context: MachineContext, command: Command, options: SpawnOptions = {}) {
   const timeoutMs = options.timeout === undefined ? undefined : yield* limitToMs(options.timeout)
   yield* context.bus.publish({ _tag: "Log", level: "info", machine: context.name, text: `started: ${commandText(command)}` })
-  return yield* inGuest(context, (channel) =>
+  return yield* commandInGuest(context, command, (channel) =>
     channel.spawn({
       command,
       timeoutMs,

@@ -11,7 +11,9 @@ import type { RunPromise } from "./RunPromise.ts"
 
 /** Methods that give an Effect, as methods that give a Promise. */
 type Promised<T> = {
-  readonly [K in keyof T]: T[K] extends (...args: infer Args) => Effect.Effect<infer A, infer _E> ? (...args: Args) => Promise<A> : T[K]
+  readonly [K in keyof T]: T[K] extends (...args: infer Args) => Effect.Effect<infer A, infer _E>
+    ? (...args: Args) => Promise<A>
+    : T[K]
 }
 
 /** A running command in Promise style; `await using` ends it with the block. */

@@ -9,11 +9,9 @@ import * as Exit from "effect/Exit"
 import type { Failure, Verdict } from "../events/Event.ts"
 import { EventBus } from "../events/EventBus.ts"
 import { Steps } from "../machine/Steps.ts"
-import { TestFailure } from "../machine/TestFailure.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
-import { runScript } from "../script/runScript.ts"
+import { runLimited } from "../script/runLimited.ts"
 import type { TestBody } from "../script/TestDefinition.ts"
-import { watchdog } from "../script/watchdog.ts"
 import { failureOf } from "./failureOf.ts"
 import type { OpenMachinesOptions } from "./openMachines.ts"
 import { openMachines } from "./openMachines.ts"
@@ -30,22 +28,14 @@ export interface RunResult {
   readonly failures: ReadonlyArray<Failure>
 }
 
-/** The script under the test's own time limit; a script that blocks the event loop is ended by the watchdog. */
-const runLimited = Effect.fnUntraced(function* (options: RunTestOptions, plan: TestPlan, machines: ReadonlyArray<RunMachine>) {
-  const bus = yield* EventBus
-  const steps = yield* Steps
-  const limitMs = Duration.toMillis(plan.limits.test.duration)
-  const noticed = yield* watchdog(limitMs)
-  const handles = Object.fromEntries(machines.map(({ machine }) => [machine.name, machine]))
-  yield* Effect.raceFirst(
-    runScript({ body: options.body, machines: handles, bus, steps }),
-    Effect.gen(function* () {
-      yield* Effect.sleep(limitMs)
-      yield* noticed
-      const running = yield* steps.running
-      return yield* new TestFailure({ reason: { _tag: "GlobalTimeout", seconds: limitMs / 1000, running }, evidence: [] })
-    })
-  )
+const runBody = Effect.fnUntraced(function* (body: TestBody, plan: TestPlan, machines: ReadonlyArray<RunMachine>) {
+  yield* runLimited({
+    body,
+    machines: Object.fromEntries(machines.map(({ machine }) => [machine.name, machine])),
+    limitMs: Duration.toMillis(plan.limits.test.duration),
+    bus: yield* EventBus,
+    steps: yield* Steps
+  })
 })
 
 /** Machines start while the script begins: it waits where it first needs one. */
@@ -55,7 +45,7 @@ const startAll = (machines: ReadonlyArray<RunMachine>) =>
 const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
   const { plan, machines } = yield* openMachines(options)
   yield* Effect.forkScoped(startAll(machines))
-  const exit = yield* Effect.exit(runLimited(options, plan, machines))
+  const exit = yield* Effect.exit(runBody(options.body, plan, machines))
   if (Exit.isSuccess(exit)) {
     yield* Effect.forEach(machines, ({ profile }) => profile, { concurrency: "unbounded", discard: true })
   }

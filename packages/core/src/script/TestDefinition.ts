@@ -57,8 +57,10 @@ export interface EffectBody {
 export type TestBody = PromiseBody | EffectBody
 
 /** Everything of a spec but its script, as a test script writes it. */
-export interface TestOptions<Machines extends Readonly<Record<string, MachineSpecInput>>>
-  extends Omit<TestSpecInput, "machines" | "script"> {
+export interface TestOptions<Machines extends Readonly<Record<string, MachineSpecInput>>> extends Omit<
+  TestSpecInput,
+  "machines" | "script"
+> {
   readonly machines: Machines
 }
 

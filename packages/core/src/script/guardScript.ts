@@ -12,7 +12,8 @@ class ScriptExit extends Error {
   override readonly name = "ScriptExit"
 }
 
-const numberOf = (code: unknown): number => (typeof code === "number" ? code : typeof code === "string" ? Number(code) || 0 : 0)
+const numberOf = (code: unknown): number =>
+  typeof code === "number" ? code : typeof code === "string" ? Number(code) || 0 : 0
 
 /** Runs a script's effect guarded; the first thing that would have ended the process ends the effect instead. */
 export const guardScript = <A, E, R>(script: Effect.Effect<A, E, R>): Effect.Effect<A, E | TestFailure, R> =>

@@ -1,6 +1,6 @@
 /** Runs a test's script against the machines of a run; every way in which a script can end is an outcome here. */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import type { EventBody } from "../events/Event.ts"
 import type { EventBusShape } from "../events/EventBus.ts"
 import type { Machine } from "../machine/Machine.ts"
 import { MachineError } from "../machine/MachineError.ts"
@@ -31,7 +31,12 @@ const asFailure = (error: unknown): TestFailure | MachineError =>
 const startAll = (machines: Readonly<Record<string, Machine>>) =>
   Effect.forEach(Object.values(machines), (machine) => machine.start(), { concurrency: "unbounded", discard: true })
 
-const say = (bus: EventBusShape, text: string): void => bus.publishUnsafe({ _tag: "Log", level: "info", text })
+const logLine = (text: string, step: string | undefined): EventBody => ({
+  _tag: "Log",
+  level: "info",
+  text,
+  ...(step === undefined ? {} : { step })
+})
 
 const runEffectScript = (options: RunScriptOptions, body: EffectBody) =>
   Effect.suspend(() =>
@@ -39,33 +44,32 @@ const runEffectScript = (options: RunScriptOptions, body: EffectBody) =>
       ...options.machines,
       machines: options.machines,
       subtest: (title, part) => options.steps.step({ kind: "subtest", title }, () => part),
-      log: (text) =>
-        Effect.flatMap(CurrentStep, (step) =>
-          options.bus.publish({ _tag: "Log", level: "info", text, ...(step === undefined ? {} : { step }) })
-        ),
+      log: (text) => Effect.flatMap(CurrentStep, (step) => options.bus.publish(logLine(text, step))),
       startAll: () => startAll(options.machines)
     })
   )
 
 const runPromiseScript = Effect.fnUntraced(function* (options: RunScriptOptions, body: PromiseBody) {
   const run = yield* makeRunPromise
-  const machines: Readonly<Record<string, PromiseMachine>> = mapValues(options.machines, (machine) => promiseMachine(machine, run))
+  const machines: Readonly<Record<string, PromiseMachine>> = mapValues(options.machines, (machine) =>
+    promiseMachine(machine, run)
+  )
   yield* run.call(() =>
     body.script({
       ...machines,
       machines,
       subtest: (title, part) => run(options.steps.step({ kind: "subtest", title }, () => run.call(part))),
-      log: (text) => say(options.bus, text),
+      log: (text) => options.bus.publishUnsafe(logLine(text, run.currentStep())),
       startAll: () => run(startAll(options.machines))
     })
   )
 })
 
 /** Runs the script to its end; an exception, a rejection and a call of `process.exit` are failures of the test. */
-export const runScript = (options: RunScriptOptions): Effect.Effect<void, TestFailure | MachineError, Scope.Scope> => {
+export const runScript = (options: RunScriptOptions): Effect.Effect<void, TestFailure | MachineError> => {
   const { body } = options
-  const script: Effect.Effect<unknown, unknown, Scope.Scope> =
-    body.style === "effect" ? runEffectScript(options, body) : runPromiseScript(options, body)
+  const script =
+    body.style === "effect" ? runEffectScript(options, body) : Effect.scoped(runPromiseScript(options, body))
   return guardScript(script).pipe(
     Effect.catch((error) => Effect.fail(asFailure(error))),
     Effect.catchDefect((defect) => Effect.fail(asFailure(defect))),

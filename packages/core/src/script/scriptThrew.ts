@@ -1,10 +1,15 @@
 /** An exception of a script, whatever it threw, as a failure of the test. */
+import { inspect } from "node:util"
 import { TestFailure } from "../machine/TestFailure.ts"
+
+/** Whatever a script may throw or compare, on lines that a difference can be seen in. */
+const show = (value: unknown): string =>
+  typeof value === "string" ? value : inspect(value, { depth: 6, compact: false, sorted: true })
 
 /** Assertion libraries put what they compared beside the message; a report wants to show it. */
 const comparison = (error: Error): ReadonlyArray<{ readonly title: string; readonly text: string }> => {
-  const show = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value, undefined, 2) ?? String(value)))
-  if (!("actual" in error) || !("expected" in error) || error.actual === undefined) return []
+  if (!("actual" in error) || !("expected" in error)) return []
+  if (error.actual === undefined && error.expected === undefined) return []
   return [
     { title: "expected", text: show(error.expected) },
     { title: "actual", text: show(error.actual) }
@@ -14,7 +19,7 @@ const comparison = (error: Error): ReadonlyArray<{ readonly title: string; reado
 export const scriptThrew = (thrown: unknown): TestFailure => {
   const error = thrown instanceof Error ? thrown : undefined
   const name = error?.name ?? "thrown value"
-  const text = error === undefined ? `the script threw ${String(thrown)}` : `${error.name}: ${error.message}`
+  const text = error === undefined ? `the script threw ${show(thrown)}` : `${error.name}: ${error.message}`
   const failure = new TestFailure({
     reason: { _tag: "ScriptThrew", name, text },
     evidence: error === undefined ? [] : comparison(error)

@@ -27,14 +27,20 @@ setTimeout(look, workerData.afterMs)
  * Watches until the Scope closes. The effect it gives must be run as soon as the deadline was noticed: from then on the main thread is
  * trusted again.
  */
-export const watchdog = Effect.fnUntraced(function* (deadlineMs: number): Effect.fn.Return<Effect.Effect<void>, never, Scope.Scope> {
+export const watchdog = Effect.fnUntraced(function* (
+  deadlineMs: number
+): Effect.fn.Return<Effect.Effect<void>, never, Scope.Scope> {
   const handled = new SharedArrayBuffer(4)
   const noticed = Effect.sync(() => {
     Atomics.store(new Int32Array(handled), 0, 1)
   })
   const worker = yield* Effect.acquireRelease(
     Effect.sync(() => new Worker(source, { eval: true, workerData: { handled, afterMs: deadlineMs + GRACE_MS } })),
-    (worker) => Effect.andThen(noticed, Effect.promise(() => worker.terminate()))
+    (worker) =>
+      Effect.andThen(
+        noticed,
+        Effect.promise(() => worker.terminate())
+      )
   )
   worker.unref()
   return noticed
