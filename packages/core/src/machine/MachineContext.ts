@@ -9,7 +9,7 @@ import type { Evidence } from "./evidence.ts"
 import { evidenceOf } from "./evidence.ts"
 import type { Incarnation } from "./Incarnation.ts"
 import { MachineError } from "./MachineError.ts"
-import type { StepsShape } from "./Steps.ts"
+import type { StepOptions, StepsShape } from "./Steps.ts"
 import type { TestFailure } from "./TestFailure.ts"
 
 /** As much of a machine as a way into its guest needs. */
@@ -74,3 +74,11 @@ const channelFailed = (context: GuestAccess, error: GuestError): MachineError =>
     reason: { _tag: "ChannelFailed", cause: error.reason },
     evidence: consoleEvidence(context)
   })
+
+/** A step in the guest. It begins when the guest is there: the time of a boot that it waits for is the boot's, not its own. */
+export const guestStep = <A, E, R>(
+  context: MachineContext,
+  options: Omit<StepOptions, "machine">,
+  use: (step: string) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | MachineError, Exclude<R, never>> =>
+  Effect.andThen(context.running, context.steps.step({ ...options, machine: context.name }, use))

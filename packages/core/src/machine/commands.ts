@@ -5,7 +5,7 @@ import type { GuestError } from "../guest/GuestError.ts"
 import type { Evidence } from "./evidence.ts"
 import { evidenceOf } from "./evidence.ts"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
-import { inGuest } from "./MachineContext.ts"
+import { guestStep, inGuest } from "./MachineContext.ts"
 import type { MachineError } from "./MachineError.ts"
 import type { PollAttempt } from "./poll.ts"
 import { poll } from "./poll.ts"
@@ -164,7 +164,7 @@ export const exec = (
   command: Command,
   options: CommandOptions = {}
 ): Effect.Effect<CommandResult, OperationError> =>
-  context.steps.step({ kind: "command", machine: context.name, title: `run: ${commandText(command)}` }, (step) =>
+  guestStep(context, { kind: "command", title: `run: ${commandText(command)}` }, (step) =>
     Effect.tap(runIn(context, step, command, options), (result) => warnOfLeftovers(context, step, result))
   )
 
@@ -174,8 +174,9 @@ export const succeed = (
   command: Command,
   options: CommandOptions = {}
 ): Effect.Effect<string, OperationError> =>
-  context.steps.step(
-    { kind: "command", machine: context.name, title: `must succeed: ${commandText(command)}` },
+  guestStep(
+    context,
+    { kind: "command", title: `must succeed: ${commandText(command)}` },
     Effect.fnUntraced(function* (step) {
       const result = yield* runIn(context, step, command, options)
       yield* warnOfLeftovers(context, step, result)
@@ -200,8 +201,9 @@ export const fail = (
   command: Command,
   options: CommandOptions = {}
 ): Effect.Effect<string, OperationError> =>
-  context.steps.step(
-    { kind: "command", machine: context.name, title: `must fail: ${commandText(command)}` },
+  guestStep(
+    context,
+    { kind: "command", title: `must fail: ${commandText(command)}` },
     Effect.fnUntraced(function* (step) {
       const result = yield* runIn(context, step, command, options)
       yield* warnOfLeftovers(context, step, result)

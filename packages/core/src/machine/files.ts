@@ -7,7 +7,7 @@ import type { GuestChannel } from "../guest/GuestChannel.ts"
 import type { HostEntry, HostFileError } from "../host/HostTree.ts"
 import * as HostTree from "../host/HostTree.ts"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
-import { inGuest } from "./MachineContext.ts"
+import { guestStep, inGuest } from "./MachineContext.ts"
 import type { MachineError } from "./MachineError.ts"
 import { TestFailure } from "./TestFailure.ts"
 
@@ -76,8 +76,9 @@ export const putFromHost = Effect.fnUntraced(function* (options: {
  * as links, the owner is root.
  */
 export const copyFromHost = (context: MachineContext, source: string, target: string): Effect.Effect<void, OperationError> =>
-  context.steps.step(
-    { kind: "copy", machine: context.name, title: `copying ${source} from the host to ${target}` },
+  guestStep(
+    context,
+    { kind: "copy", title: `copying ${source} from the host to ${target}` },
     () =>
       inGuest(context, (channel) => putFromHost({ channel, source, target })).pipe(
         Effect.catchTag("MachineError", guestRefused(context))
@@ -152,8 +153,9 @@ export const copyToHost = (
   source: string,
   target: string = path.posix.basename(source)
 ): Effect.Effect<void, OperationError> =>
-  context.steps.step(
-    { kind: "copy", machine: context.name, title: `copying ${source} to ${target} on the host` },
+  guestStep(
+    context,
+    { kind: "copy", title: `copying ${source} to ${target} on the host` },
     Effect.fnUntraced(function* () {
       const to = path.resolve(context.outputDirectory, target)
       const outcome = yield* inGuest(context, (channel) =>

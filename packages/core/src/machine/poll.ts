@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Evidence } from "./evidence.ts"
 import type { GuestAccess, MachineContext, OperationError } from "./MachineContext.ts"
-import { consoleEvidence } from "./MachineContext.ts"
+import { consoleEvidence, guestStep } from "./MachineContext.ts"
 import { TestFailure } from "./TestFailure.ts"
 import type { TimeLimit } from "./TimeLimit.ts"
 import { limitToMs } from "./TimeLimit.ts"
@@ -30,12 +30,11 @@ const PAUSE = "30 millis"
 
 /** Looks until `attempt` is done or the time is over, then fails with what was seen last. */
 export const poll = <A>(context: MachineContext, options: PollOptions<A>): Effect.Effect<A, OperationError> =>
-  context.steps.step(
-    { kind: "wait", machine: context.name, title: options.title },
+  guestStep(
+    context,
+    { kind: "wait", title: options.title },
     Effect.fnUntraced(function* () {
       const limitMs = options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(options.timeout)
-      // A machine that still boots is waited for with the boot's own limit, not with this one.
-      yield* context.running
       const startedAt = performance.now()
       while (true) {
         const look = yield* options.attempt(limitMs - (performance.now() - startedAt))

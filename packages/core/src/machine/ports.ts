@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { EventBusShape } from "../events/EventBus.ts"
 import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess, MachineContext } from "./MachineContext.ts"
+import { guestStep } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
 
 export interface ForwardedPort {
@@ -71,7 +72,7 @@ export const forwardPort = (
   guestPort: number,
   options: { readonly hostPort?: number } = {}
 ): Effect.Effect<ForwardedPort, MachineError> =>
-  context.steps.step({ kind: "lifecycle", machine: context.name, title: `forwarding port ${guestPort} of the guest` }, () =>
+  guestStep(context, { kind: "lifecycle", title: `forwarding port ${guestPort} of the guest` }, () =>
     Effect.flatMap(context.running, (incarnation) =>
       forwardPortOf({ access: context, bus: context.bus, incarnation }, { guest: guestPort, host: options.hostPort ?? 0 })
     )

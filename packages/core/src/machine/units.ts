@@ -5,6 +5,7 @@ import { outputEvidence, runQuietly } from "./commands.ts"
 import type { Evidence } from "./evidence.ts"
 import { evidenceOf } from "./evidence.ts"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
+import { guestStep } from "./MachineContext.ts"
 import type { PollAttempt } from "./poll.ts"
 import { poll } from "./poll.ts"
 import { shellQuote } from "./shellQuote.ts"
@@ -46,7 +47,7 @@ export const systemctl = (
   query: string,
   options: UnitOptions = {}
 ): Effect.Effect<CommandResult, OperationError> =>
-  context.steps.step({ kind: "command", machine: context.name, title: `systemctl ${query}${whose(options)}` }, () =>
+  guestStep(context, { kind: "command", title: `systemctl ${query}${whose(options)}` }, () =>
     runSystemctl(context, query, options)
   )
 
@@ -118,8 +119,9 @@ export const requireUnitState = (
   state: string = "active",
   options: UnitOptions = {}
 ): Effect.Effect<void, OperationError> =>
-  context.steps.step(
-    { kind: "command", machine: context.name, title: `checking if unit "${unit}" has reached state "${state}"` },
+  guestStep(
+    context,
+    { kind: "command", title: `checking if unit "${unit}" has reached state "${state}"` },
     Effect.fnUntraced(function* () {
       const actual = yield* getUnitProperty(context, unit, "ActiveState", options)
       if (actual === state) return

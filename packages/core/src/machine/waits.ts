@@ -5,7 +5,7 @@ import { runQuietly } from "./commands.ts"
 import type { Evidence } from "./evidence.ts"
 import { evidenceOf } from "./evidence.ts"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
-import { inGuest } from "./MachineContext.ts"
+import { guestStep, inGuest } from "./MachineContext.ts"
 import { waitFailure } from "./poll.ts"
 import { shellQuote } from "./shellQuote.ts"
 import type { TimeLimit } from "./TimeLimit.ts"
@@ -35,8 +35,9 @@ const showWhy = (context: MachineContext, why: ProbeWait["why"]) =>
   )
 
 const waitForProbe = (context: MachineContext, wait: ProbeWait): Effect.Effect<void, OperationError> =>
-  context.steps.step(
-    { kind: "wait", machine: context.name, title: wait.title },
+  guestStep(
+    context,
+    { kind: "wait", title: wait.title },
     Effect.fnUntraced(function* () {
       const timeoutMs = wait.options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(wait.options.timeout)
       const result = yield* inGuest(context, (channel) =>
