@@ -4,9 +4,10 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 
 const flags = {
-  test: Argument.String("test").pipe(Argument.withDescription("A test script (.ts, .mts, .js, .mjs) or a spec (.json)")),
-  output: Flag.String("output").pipe(
+  test: Argument.File("test").pipe(Argument.withDescription("A test script (.ts, .mts, .js, .mjs) or a spec (.json)")),
+  output: Flag.Directory("output").pipe(
     Flag.withAlias("o"),
+    Flag.withMetavar("FOLDER"),
     Flag.withDescription("Folder for events.jsonl, console logs and copied files (default: nothing is kept)"),
     Flag.optional
   ),
@@ -19,12 +20,14 @@ const flags = {
     Flag.withDefault("failure" as const)
   ),
   secret: Flag.String("secret").pipe(
+    Flag.withMetavar("VARIABLE"),
     Flag.withDescription("Name of an environment variable whose value is masked in all output (may be given again)"),
     Flag.between(0, 100)
   ),
   noColor: Flag.Boolean("no-color").pipe(
     Flag.withDescription("No colours (default: colours on a terminal)"),
-    Flag.withDefault(false)
+    Flag.withDefault(false),
+    Flag.withoutNegation
   )
 }
 
@@ -34,5 +37,10 @@ export const run = Command.make("run", flags, (options) =>
 ).pipe(
   Command.withDescription(
     "Run a test; exits with 0 passed, 1 failed, 2 infrastructure trouble, 64 wrong usage, 130 interrupted"
-  )
+  ),
+  Command.withShortDescription("Run a test on real virtual machines"),
+  Command.withExamples([
+    { command: "nix-vm-test run examples/hello/hello.ts", description: "run a test" },
+    { command: "nix-vm-test run -o out test.ts", description: "and keep its events, console logs and copied files in out" }
+  ])
 )

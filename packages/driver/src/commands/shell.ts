@@ -39,7 +39,8 @@ const flags = {
   ),
   noColor: Flag.Boolean("no-color").pipe(
     Flag.withDescription("No colours while it boots (default: colours on a terminal)"),
-    Flag.withDefault(false)
+    Flag.withDefault(false),
+    Flag.withoutNegation
   )
 }
 

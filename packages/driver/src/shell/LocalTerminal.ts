@@ -29,7 +29,8 @@ const keys: Stream.Stream<Uint8Array> = Stream.callback((queue) =>
     Effect.sync(() => {
       const onData = (bytes: Buffer): void => void Queue.offerUnsafe(queue, bytes)
       const onEnd = (): void => void Queue.endUnsafe(queue)
-      process.stdin.on("data", onData).on("end", onEnd).on("error", onEnd)
+      // A stream that was paused before does not flow again by itself.
+      process.stdin.on("data", onData).on("end", onEnd).on("error", onEnd).resume()
       return { onData, onEnd }
     }),
     ({ onData, onEnd }) =>
