@@ -16,7 +16,7 @@ export class HostFileError extends Schema.TaggedError<HostFileError>()("HostFile
   code: Schema.String
 }) {
   override get message(): string {
-    const hint = this.code === "ENOSPC" ? ": no space left on the host" : ""
+    const hint = this.code === "ENOSPC" ? ": no space left there; free some, or set TMPDIR to a larger file system" : ""
     return `can't ${this.operation} ${this.path} on the host (${this.code})${hint}`
   }
 }
@@ -37,10 +37,18 @@ const codeOf = (error: unknown): string =>
     ? error.code
     : String(error)
 
+/** What the operating system said about a path. */
+export const hostFileError = (refusal: {
+  readonly operation: string
+  readonly path: string
+  readonly error: unknown
+}): HostFileError =>
+  new HostFileError({ operation: refusal.operation, path: refusal.path, code: codeOf(refusal.error) })
+
 const attempt = <A>(operation: string, where: string, run: () => Promise<A>): Effect.Effect<A, HostFileError> =>
   Effect.tryPromise({
     try: run,
-    catch: (error) => new HostFileError({ operation, path: where, code: codeOf(error) })
+    catch: (error) => hostFileError({ operation, path: where, error })
   })
 
 const readEntry = async (where: string, relative: string): Promise<HostEntry | undefined> => {
@@ -59,7 +67,8 @@ const walk = async (where: string, relative: string, found: Array<HostEntry>): P
   found.push(entry)
   if (entry.kind !== "directory") return
   const names = await fsp.readdir(where)
-  for (const name of names.toSorted()) await walk(path.join(where, name), relative === "" ? name : `${relative}/${name}`, found)
+  for (const name of names.toSorted())
+    await walk(path.join(where, name), relative === "" ? name : `${relative}/${name}`, found)
 }
 
 /** A file, link or tree, parents before their children. The root itself is followed when it is a link. */
@@ -145,7 +154,10 @@ export const makeSymlink = (where: string, target: string): Effect.Effect<void, 
   })
 
 /** Makes a file of zeros that takes no space until something is written to it. */
-export const makeSparseFile = (file: { readonly path: string; readonly bytes: number }): Effect.Effect<void, HostFileError> =>
+export const makeSparseFile = (file: {
+  readonly path: string
+  readonly bytes: number
+}): Effect.Effect<void, HostFileError> =>
   attempt("make", file.path, async () => {
     const handle = await fsp.open(file.path, "wx", 0o600)
     await handle.truncate(file.bytes).finally(() => handle.close())
@@ -157,4 +169,3 @@ export const exists = (where: string): Effect.Effect<boolean> => Effect.sync(() 
 /** Whether a path is a folder, links followed. */
 export const isDirectory = (where: string): Effect.Effect<boolean> =>
   Effect.sync(() => fs.statSync(where, { throwIfNoEntry: false })?.isDirectory() ?? false)
-

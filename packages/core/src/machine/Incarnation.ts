@@ -142,10 +142,22 @@ const onQmpEvent =
 const describeExit = (exit: QemuExit): string =>
   exit.signal === undefined ? `exit code ${exit.code ?? "unknown"}` : `killed by ${exit.signal}`
 
+/** Signals that come from outside; by others QEMU ends itself. */
+const outerSignals: ReadonlyArray<string | undefined> = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"]
+
+const endTag = (exit: { readonly signal?: string | undefined }): "QemuDied" | "QemuCrashed" =>
+  outerSignals.includes(exit.signal) ? "QemuDied" : "QemuCrashed"
+
+const outOfMemoryHint =
+  "nobody but the kernel's out-of-memory killer does that by itself: see dmesg; give the machines less memory, or run fewer at once"
+
 const qemuFailed = (options: IncarnationOptions) => (error: QemuError) =>
   new MachineError({
     machine: options.access.name,
-    reason: { _tag: "QemuDied", detail: error.message },
+    reason: {
+      _tag: error.reason._tag === "ExitedEarly" ? endTag(error.reason) : "QemuDied",
+      detail: error.message
+    },
     evidence: []
   })
 
@@ -154,12 +166,15 @@ const watchProcess = (process: QemuProcess, die: Die) =>
   Effect.raceFirst(
     Effect.map(process.exited, (exit) =>
       die(
-        { _tag: "QemuDied", detail: `${describeExit(exit)}, not asked for` },
-        { evidence: evidenceOf("QEMU's stderr", exit.stderrTail) }
+        { _tag: endTag(exit), detail: `${describeExit(exit)}, not asked for` },
+        {
+          evidence: evidenceOf("QEMU's stderr", exit.stderrTail),
+          ...(exit.signal === "SIGKILL" ? { hint: outOfMemoryHint } : {})
+        }
       )
     ),
     Effect.map(process.internalError, (detail) =>
-      die({ _tag: "QemuDied", detail: `the accelerator gave up on the guest: ${detail}` })
+      die({ _tag: "QemuCrashed", detail: `the accelerator gave up on the guest: ${detail}` })
     )
   )
 

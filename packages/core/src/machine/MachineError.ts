@@ -6,8 +6,10 @@ import { Evidence } from "./evidence.ts"
 
 /** The agent did not answer before the boot's deadline. */
 export const BootTimedOut = Schema.TaggedStruct("BootTimedOut", { seconds: Schema.Finite, phase: Schema.String })
-/** QEMU could not be started, or ended by itself. */
+/** QEMU could not be started, or somebody or something outside of it ended it. */
 export const QemuDied = Schema.TaggedStruct("QemuDied", { detail: Schema.String })
+/** QEMU itself failed: it exited, aborted, or its accelerator gave up on the guest. */
+export const QemuCrashed = Schema.TaggedStruct("QemuCrashed", { detail: Schema.String })
 /** The guest's kernel panicked, or its start ended in an emergency shell. */
 export const GuestCrashed = Schema.TaggedStruct("GuestCrashed", { sign: Schema.String, line: Schema.String })
 /** The guest powered itself off while something was asked of it. */
@@ -26,6 +28,7 @@ export const MonitorRefused = Schema.TaggedStruct("MonitorRefused", { operation:
 export const MachineErrorReason = Schema.Union([
   BootTimedOut,
   QemuDied,
+  QemuCrashed,
   GuestCrashed,
   GuestPoweredOff,
   NotRunning,
@@ -41,6 +44,7 @@ const explain = (reason: MachineErrorReason): string => {
     case "BootTimedOut":
       return `did not answer within ${reason.seconds} s; it got as far as: ${reason.phase}`
     case "QemuDied":
+    case "QemuCrashed":
       return `QEMU ended: ${reason.detail}`
     case "GuestCrashed":
       return `${reason.sign}: ${reason.line}`

@@ -5,6 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { EventBusShape } from "../events/EventBus.ts"
@@ -49,9 +50,12 @@ interface Boot {
 
 /** One QEMU process and the boots of its guest so far; the last one counts. */
 interface Life {
-  readonly incarnation: Incarnation
-  readonly scope: Scope.Closeable
+  /** Another one, with another scope, where the first start came to nothing and was made again. */
+  incarnation: Incarnation
+  scope: Scope.Closeable
   boot: Boot
+  /** Fails when the machine has ended for good. */
+  readonly death: Deferred.Deferred<never, MachineError>
 }
 
 type State =
@@ -68,11 +72,10 @@ export interface MachinePowerOptions {
   readonly limits: { readonly shutdownMs: () => number; readonly waitMs: () => number; readonly bootMs: () => number }
   /** Spawns QEMU and attaches to it; everything of it lives in the Scope. */
   readonly spawn: (cold: { readonly first: boolean }) => Effect.Effect<Incarnation, MachineError, Scope.Scope>
+  /** Asked when QEMU ended before the guest's agent ever answered: whether another start, by other means, is worth while. */
+  readonly startAgain: (error: MachineError) => Effect.Effect<boolean>
   /** From the agent's first answer to a guest that the script may have. */
-  readonly makeReady: (
-    incarnation: Incarnation,
-    boot: { readonly first: boolean }
-  ) => Effect.Effect<void, MachineError>
+  readonly makeReady: (incarnation: Incarnation, boot: { readonly first: boolean }) => Effect.Effect<void, MachineError>
 }
 
 export const makeMachinePower = Effect.fnUntraced(function* (
@@ -99,7 +102,11 @@ export const makeMachinePower = Effect.fnUntraced(function* (
 
   /** Waits for the end of a life and writes it down, unless a transition of ours did so already. */
   const watch = Effect.fnUntraced(function* (life: Life) {
-    const error = yield* Effect.flip(life.incarnation.death)
+    let error = yield* Effect.flip(life.incarnation.death)
+    const again = yield* Effect.result(revive(life, error))
+    if (Result.isFailure(again)) error = again.failure
+    else if (again.success) error = yield* Effect.flip(life.incarnation.death)
+    yield* Deferred.fail(life.death, error)
     if (state._tag !== "Up" || state.life !== life) return
     if (error.reason._tag === "GuestPoweredOff") {
       state = { _tag: "Off" }
@@ -144,18 +151,47 @@ export const makeMachinePower = Effect.fnUntraced(function* (
     }
   })
 
-  /** Call it within `transition`. */
-  const ignite = Effect.fnUntraced(function* () {
+  const spawn = Effect.fnUntraced(function* () {
     const scope = yield* Scope.fork(machineScope)
     const incarnation = yield* options.spawn({ first: !booted }).pipe(
       Scope.provide(scope),
-      Effect.onError(() => Scope.close(scope, Exit.void)),
+      Effect.onError(() => Scope.close(scope, Exit.void))
+    )
+    return { incarnation, scope }
+  })
+
+  /** Starts a machine again that died before its agent answered, if that is worth while; its callers wait on and notice nothing. */
+  const revive = (life: Life, error: MachineError) =>
+    transition.withPermit(
+      Effect.gen(function* () {
+        if (state._tag !== "Up" || state.life !== life || life.boot.bootId !== undefined) return false
+        if (!(yield* options.startAgain(error))) return false
+        yield* Scope.close(life.scope, Exit.void)
+        const { incarnation, scope } = yield* spawn()
+        life.incarnation = incarnation
+        life.scope = scope
+        yield* Effect.forkIn(followBoots(life), scope)
+        return true
+      })
+    )
+
+  /** Call it within `transition`. */
+  const ignite = Effect.fnUntraced(function* () {
+    const { incarnation, scope } = yield* spawn().pipe(
+      Effect.catch((error) =>
+        Effect.flatMap(options.startAgain(error), (again) => (again ? spawn() : Effect.fail(error)))
+      ),
       Effect.tapError((error) => {
         state = { _tag: "Dead", error }
         return publishEnd({ died: error })
       })
     )
-    const life: Life = { incarnation, scope, boot: makeBoot(undefined) }
+    const life: Life = {
+      incarnation,
+      scope,
+      boot: makeBoot(undefined),
+      death: Deferred.makeUnsafe<never, MachineError>()
+    }
     state = { _tag: "Up", life }
     yield* Effect.forkIn(watch(life), machineScope)
     yield* Effect.forkIn(followBoots(life), scope)
@@ -179,13 +215,10 @@ export const makeMachinePower = Effect.fnUntraced(function* (
     )
 
   const untilReady = (life: Life): Effect.Effect<Incarnation, MachineError> =>
-    Effect.as(
-      Effect.raceFirst(
-        Effect.suspend(() => Deferred.await(life.boot.ready)),
-        life.incarnation.death
-      ),
-      life.incarnation
-    )
+    Effect.raceFirst(
+      Effect.suspend(() => Deferred.await(life.boot.ready)),
+      Deferred.await(life.death)
+    ).pipe(Effect.map(() => life.incarnation))
 
   /** Ends the current life on purpose; nothing happens when there is none. */
   const end = (how: string, stop: (life: Life) => Effect.Effect<string>) =>
@@ -205,7 +238,8 @@ export const makeMachinePower = Effect.fnUntraced(function* (
     steps.step(
       { kind: "lifecycle", machine: access.name, title: "shutting down" },
       Effect.fnUntraced(function* () {
-        const graceMs = shutdownOptions.timeout === undefined ? limits.shutdownMs() : yield* limitToMs(shutdownOptions.timeout)
+        const graceMs =
+          shutdownOptions.timeout === undefined ? limits.shutdownMs() : yield* limitToMs(shutdownOptions.timeout)
         yield* end("shut down", ({ incarnation }) =>
           incarnation.process.stop({
             graceful: incarnation.channel.exec({ command: "systemctl poweroff || poweroff", strict: false }).pipe(
@@ -245,7 +279,10 @@ export const makeMachinePower = Effect.fnUntraced(function* (
     crash,
     reboot,
     running: Effect.flatMap(lifeNow("fail"), untilReady),
-    started: Effect.map(lifeNow("fail"), (life) => life.incarnation),
+    started: Effect.map(lifeNow("fail"), ({ incarnation, death }) => ({
+      ...incarnation,
+      death: Deferred.await(death)
+    })),
     current: Effect.sync(() => (state._tag === "Up" ? state.life.incarnation : undefined)),
     isUp: Effect.suspend(() =>
       state._tag === "Up"

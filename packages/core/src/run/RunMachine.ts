@@ -31,12 +31,24 @@ export interface RunMachine {
   readonly machine: Machine
   readonly power: MachinePower
   readonly console: GuestAccess["console"]
+  /** Whether its guest runs by emulation (TCG). */
+  readonly isEmulated: () => boolean
   /** Tells where the boot's time went, if the guest has finished booting. */
   readonly profile: Effect.Effect<void>
 }
 
+/** The way out where KVM turns out to be broken although its probe passed. */
+export interface EmulationFallback {
+  /** The same machine under TCG. */
+  readonly plan: MachinePlan
+  /** The guest came up by it, after KVM had failed in this way. */
+  readonly worked: (kvmFailure: string) => Effect.Effect<void>
+}
+
 export interface RunMachineOptions {
   readonly plan: MachinePlan
+  /** Absent where the accelerator is not the driver's to choose, or is TCG already. */
+  readonly fallback?: EmulationFallback | undefined
   readonly limits: TestPlan["limits"]
   readonly speed: SpeedFactor
   readonly outputDirectory: string
@@ -70,12 +82,29 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
   const { plan, limits, speed } = options
   const bus = yield* EventBus
   const steps = yield* Steps
-  const services = yield* Effect.context<EventBus | Steps | Qemu | ChildProcesses | UnixSockets | FileSystem.FileSystem>()
+  const services = yield* Effect.context<
+    EventBus | Steps | Qemu | ChildProcesses | UnixSockets | FileSystem.FileSystem
+  >()
   const access: GuestAccess = { name: plan.name, console: Console.make() }
+
+  let kvmFailure: MachineError | undefined = undefined
+  const planNow = (): MachinePlan => (kvmFailure === undefined ? plan : (options.fallback?.plan ?? plan))
 
   const spawn = Effect.fnUntraced(function* (boot: { readonly first: boolean }) {
     if (boot.first) yield* makeDisks(plan)
-    return yield* incarnate({ access, plan, bus, speedFactor: speed.factor() })
+    return yield* incarnate({ access, plan: planNow(), bus, speedFactor: speed.factor() })
+  })
+  const startAgain = Effect.fnUntraced(function* (error: MachineError) {
+    if (options.fallback === undefined || kvmFailure !== undefined || error.reason._tag !== "QemuCrashed") return false
+    kvmFailure = error
+    speed.emulated()
+    yield* bus.publish({
+      _tag: "Notice",
+      topic: "retry",
+      machine: plan.name,
+      text: `started again by emulation (TCG), since it died under KVM before it answered: ${error.reason.detail}`
+    })
+    return true
   })
   const makeReady = Effect.fnUntraced(function* (incarnation: Incarnation, boot: { readonly first: boolean }) {
     const connectedMs = performance.now() - incarnation.spawnedAt
@@ -87,6 +116,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
       })
     }
     yield* incarnation.reached("ready")
+    if (boot.first && kvmFailure !== undefined) yield* options.fallback?.worked(kvmFailure.message) ?? Effect.void
     yield* bus.publish({
       _tag: "MachineReady",
       machine: plan.name,
@@ -103,6 +133,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
       waitMs: () => limitMs(limits.command, speed)
     },
     spawn: (boot) => Effect.provideContext(spawn(boot), services),
+    startAgain,
     makeReady: (incarnation, boot) => Effect.provideContext(makeReady(incarnation, boot), services)
   })
   const context: MachineContext = {
@@ -127,6 +158,12 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     if (found !== undefined) yield* bus.publish({ _tag: "BootProfiled", machine: plan.name, profile: found })
   }).pipe(Effect.timeout("10 seconds"), Effect.ignore)
 
-  const runMachine: RunMachine = { machine: makeMachine(context, power), power, console: access.console, profile }
+  const runMachine: RunMachine = {
+    machine: makeMachine(context, power),
+    power,
+    console: access.console,
+    isEmulated: () => planNow().accelerator === "tcg",
+    profile
+  }
   return runMachine
 })

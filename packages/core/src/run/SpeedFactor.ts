@@ -12,6 +12,8 @@ const SLOWEST = 30
 
 export interface SpeedFactor {
   readonly factor: () => number
+  /** A guest runs by emulation after all. */
+  readonly emulated: () => void
   /** A guest took so long to answer. */
   readonly measured: (connectedSeconds: number) => void
 }
@@ -20,6 +22,9 @@ export const makeSpeedFactor = (accelerator: "kvm" | "tcg"): SpeedFactor => {
   let factor = accelerator === "tcg" ? EMULATED : 1
   return {
     factor: () => factor,
+    emulated: () => {
+      factor = Math.max(factor, EMULATED)
+    },
     measured: (seconds) => {
       factor = Math.min(SLOWEST, Math.max(factor, seconds / REFERENCE_SECONDS))
     }

@@ -7,11 +7,16 @@ import type { Failure, FailureKind, ScriptFrame } from "../events/Event.ts"
 import type { Evidence } from "../machine/evidence.ts"
 import { callSiteOf } from "../machine/callSite.ts"
 
-/** Where the driver's own code lies: the folder of this package, or the bundled file. */
-const ownRoots: ReadonlyArray<string> = (() => {
+/** Whether a file is the driver's own: of a package's sources or its build, or of the bundle that this code became a part of. */
+const isOwn: (file: string) => boolean = (() => {
   const here = fileURLToPath(import.meta.url)
-  const source = `${path.sep}packages${path.sep}core${path.sep}src${path.sep}run${path.sep}failureOf.ts`
-  return here.endsWith(source) ? [`${here.slice(0, -source.length)}${path.sep}packages${path.sep}`] : [here]
+  const packages = /^(.*\/packages\/)core\/(?:src|dist)\/run\/failureOf\.[jt]s$/u.exec(here)?.[1]
+  if (packages !== undefined) {
+    return (file) => file.startsWith(packages) && /^[^/]+\/(?:src|dist)\//u.test(file.slice(packages.length))
+  }
+  // The bundle's chunks lie in a folder beside its entry, which has the folder's name.
+  const chunks = path.dirname(here)
+  return (file) => file === `${chunks}.mjs` || file.startsWith(`${chunks}/`)
 })()
 
 const toPath = (file: string): string | undefined => {
@@ -19,8 +24,7 @@ const toPath = (file: string): string | undefined => {
   return path.isAbsolute(file) ? file : undefined
 }
 
-const isScript = (file: string): boolean =>
-  !file.includes(`${path.sep}node_modules${path.sep}`) && !ownRoots.some((root) => file.startsWith(root))
+const isScript = (file: string): boolean => !file.includes("/node_modules/") && !isOwn(file)
 
 const sourceLine = (file: string, line: number): string | undefined => {
   try {
@@ -78,7 +82,12 @@ const kindOf = (error: Described): FailureKind => {
 /** The failure that an error is. */
 export const failureOf = (error: Described): Failure => ({
   kind: kindOf(error),
-  tag: error._tag === undefined ? error.name : error.reason === undefined ? error._tag : `${error._tag}/${error.reason._tag}`,
+  tag:
+    error._tag === undefined
+      ? error.name
+      : error.reason === undefined
+        ? error._tag
+        : `${error._tag}/${error.reason._tag}`,
   message: error.message,
   ...(error.machine === undefined ? {} : { machine: error.machine }),
   frames: scriptFrames(callSiteOf(error)),

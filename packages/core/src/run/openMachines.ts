@@ -3,10 +3,13 @@
  *
  * It is what a test, an interactive shell and a library's user have in common.
  */
+import * as path from "node:path"
 import * as Effect from "effect/Effect"
 import { EventBus } from "../events/EventBus.ts"
+import * as HostTree from "../host/HostTree.ts"
 import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { removeStaleRuns } from "../host/StaleRuns.ts"
+import type { HostFacts } from "../plan/HostFacts.ts"
 import { planTest } from "../plan/planTest.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
 import { Accelerator } from "../qemu/Accelerator.ts"
@@ -24,8 +27,8 @@ export interface OpenMachinesOptions {
   readonly spec: TestSpec
   /** Absolute; what the spec's relative paths start from. */
   readonly baseDirectory: string
-  /** Absolute; where copies to the host go. */
-  readonly outputDirectory: string
+  /** Absolute; where copies to the host go. Default: a folder that is gone with the run. */
+  readonly outputDirectory?: string | undefined
 }
 
 export interface OpenedMachines {
@@ -34,21 +37,32 @@ export interface OpenedMachines {
   readonly machines: ReadonlyArray<RunMachine>
 }
 
+const removedText = (stale: ReadonlyArray<string>): string =>
+  `removed what ${stale.length === 1 ? "a crashed run" : `${stale.length} crashed runs`} left behind: ${stale.join(", ")}`
+
 const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
   const bus = yield* EventBus
   const { spec, baseDirectory } = options
   const stale = yield* removeStaleRuns
   if (stale.length > 0) {
-    yield* bus.publish({ _tag: "Notice", topic: "host", text: `removed what ${stale.length} crashed runs left behind` })
+    yield* bus.publish({ _tag: "Notice", topic: "host", text: removedText(stale) })
   }
   const accelerator = yield* Accelerator
   const choice = yield* accelerator.choose(spec.accel)
-  yield* bus.publish({ _tag: "Notice", topic: "accelerator", text: `${choice.accelerator.toUpperCase()}: ${choice.why}` })
+  yield* bus.publish({
+    _tag: "Notice",
+    topic: "accelerator",
+    text: `${choice.accelerator.toUpperCase()}: ${choice.why}`
+  })
   const host = yield* hostFacts(choice.accelerator)
   const images = yield* fetchImages({ spec, baseDirectory, host })
   const runDirectory = yield* makeRunDirectory()
   const agent = yield* placeAgent({ runDirectory, architecture: host.architecture })
-  const plan = yield* Effect.fromResult(planTest({ spec, images, host, runDirectory, baseDirectory, agent }))
+  const planUnder = (facts: HostFacts) =>
+    Effect.fromResult(planTest({ spec, images, host: facts, runDirectory, baseDirectory, agent }))
+  const plan = yield* planUnder(host)
+  const mayFallBack = spec.accel === "auto" && host.accelerator === "kvm"
+  const emulated = mayFallBack ? yield* planUnder({ ...host, accelerator: "tcg" }) : undefined
   yield* checkPaths(plan.requiredPaths)
   if (plan.networks.length > 0) {
     return yield* new UsageError({
@@ -69,16 +83,21 @@ const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
       yield* bus.publish({ _tag: "Notice", topic: "quirk", machine: machine.name, text: quirk.why })
     }
   }
-  return { plan, accelerator: choice.accelerator }
+  return { plan, emulated, accelerator: choice.accelerator }
 })
 
 /** Prepares a spec's machines; they start when they are first used, or by `power.start`. */
 export const openMachines = Effect.fn("run.openMachines")(function* (options: OpenMachinesOptions) {
-  const { plan, accelerator } = yield* planRun(options)
+  const { plan, emulated, accelerator } = yield* planRun(options)
+  const { markBroken } = yield* Accelerator
   const speed = makeSpeedFactor(accelerator)
-  const machines = yield* Effect.forEach(plan.machines, (machine) =>
-    makeRunMachine({ plan: machine, limits: plan.limits, speed, outputDirectory: options.outputDirectory })
-  )
+  const outputDirectory = options.outputDirectory ?? path.join(plan.runDirectory, "output")
+  if (options.outputDirectory === undefined) yield* HostTree.makeDirectory(outputDirectory)
+  const machines = yield* Effect.forEach(plan.machines, (machine) => {
+    const other = emulated?.machines.find(({ name }) => name === machine.name)
+    const fallback = other === undefined ? undefined : { plan: other, worked: markBroken }
+    return makeRunMachine({ plan: machine, fallback, limits: plan.limits, speed, outputDirectory })
+  })
   const opened: OpenedMachines = { plan, machines }
   return opened
 })

@@ -12,6 +12,7 @@ import { Steps } from "../machine/Steps.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
 import { runLimited } from "../script/runLimited.ts"
 import type { TestBody } from "../script/TestDefinition.ts"
+import { blameEmulation } from "./blameEmulation.ts"
 import { failureOf } from "./failureOf.ts"
 import type { OpenMachinesOptions } from "./openMachines.ts"
 import { openMachines } from "./openMachines.ts"
@@ -45,7 +46,7 @@ const startAll = (machines: ReadonlyArray<RunMachine>) =>
 const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
   const { plan, machines } = yield* openMachines(options)
   yield* Effect.forkScoped(startAll(machines))
-  const exit = yield* Effect.exit(runBody(options.body, plan, machines))
+  const exit = yield* Effect.exit(blameEmulation(runBody(options.body, plan, machines), machines))
   if (Exit.isSuccess(exit)) {
     yield* Effect.forEach(machines, ({ profile }) => profile, { concurrency: "unbounded", discard: true })
   }

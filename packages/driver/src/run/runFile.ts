@@ -1,13 +1,16 @@
 /** `nix-vm-test run FILE`: loads the test, runs it, and lets the reports read its events. */
 import * as fs from "node:fs/promises"
-import * as os from "node:os"
 import * as path from "node:path"
+import { EventBus } from "@nix-vm-test/core/events/EventBus"
+import type { TestFailure } from "@nix-vm-test/core/machine/TestFailure"
+import { failureOf } from "@nix-vm-test/core/run/failureOf"
 import { runTest } from "@nix-vm-test/core/run/runTest"
 import { UsageError } from "@nix-vm-test/core/run/UsageError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { Concluded } from "../Concluded.ts"
+import type { LoadedTest } from "../script/loadTest.ts"
 import { loadTest } from "../script/loadTest.ts"
 import { version } from "../version.ts"
 import { startReaders } from "./readers.ts"
@@ -30,44 +33,60 @@ const secretValues = (names: ReadonlyArray<string>): Result.Result<ReadonlyArray
     : Result.fail(new UsageError({ text: `--secret: the environment has no ${missing.join(", ")}` }))
 }
 
-/** The folder that was named, or one that is gone with the run: copies to the host need a place in any case. */
-const outputFolder = (named: Option.Option<string>) =>
-  Option.match(named, {
-    onSome: (folder) =>
-      Effect.tryPromise({
-        try: async () => {
-          const absolute = path.resolve(folder)
-          await fs.mkdir(absolute, { recursive: true })
-          return absolute
-        },
-        catch: (error) =>
-          new UsageError({ text: `--output ${folder}: ${error instanceof Error ? error.message : String(error)}` })
-      }),
-    onNone: () =>
-      Effect.acquireRelease(
-        Effect.promise(() => fs.mkdtemp(path.join(os.tmpdir(), "nix-vm-test-output-"))),
-        (folder) => Effect.promise(() => fs.rm(folder, { recursive: true, force: true }))
-      )
+/** The folder that was named, made where it is missing. */
+const outputFolder = (folder: string) =>
+  Effect.tryPromise({
+    try: async () => {
+      const absolute = path.resolve(folder)
+      await fs.mkdir(absolute, { recursive: true })
+      return absolute
+    },
+    catch: (error) =>
+      new UsageError({ text: `--output ${folder}: ${error instanceof Error ? error.message : String(error)}` })
   })
 
-const run = Effect.fnUntraced(function* (options: RunFileOptions) {
-  const secrets = yield* Effect.fromResult(secretValues(options.secret))
-  const test = yield* loadTest(options.test)
-  const outputDirectory = yield* outputFolder(options.output)
+/** A script that failed before it had defined a test is the report's matter, like one that fails later. */
+const reportUnloaded = Effect.fnUntraced(function* (file: string, error: TestFailure) {
+  const bus = yield* EventBus
+  const runId = new Date().toISOString().replaceAll(/[:.]/gu, "-")
+  yield* bus.publish({ _tag: "RunStarted", runId, name: path.basename(file), machines: [], driver: version })
+  yield* bus.publish({ _tag: "RunFinished", verdict: "failed", durationMs: 0, failures: [failureOf(error)] })
+  return "failed" as const
+})
+
+interface Prepared {
+  readonly test: Result.Result<LoadedTest, TestFailure>
+  readonly secrets: ReadonlyArray<string>
+  readonly outputDirectory: string | undefined
+}
+
+const run = Effect.fnUntraced(function* (options: RunFileOptions, prepared: Prepared) {
+  const { test, secrets, outputDirectory } = prepared
   const { drained } = yield* startReaders({
-    directory: Option.isSome(options.output) ? outputDirectory : undefined,
+    directory: outputDirectory,
     console: options.console,
     secrets,
     color: !options.noColor && process.stdout.isTTY && process.env["NO_COLOR"] === undefined
   })
-  const spec = Option.match(options.accel, { onNone: () => test.spec, onSome: (accel) => ({ ...test.spec, accel }) })
-  const result = yield* runTest({ ...test, spec, outputDirectory, driver: version })
+  const verdict = Result.isFailure(test)
+    ? yield* reportUnloaded(options.test, test.failure)
+    : (yield* runTest({ ...withAccelerator(test.success, options), outputDirectory, driver: version })).verdict
   yield* drained
-  return result.verdict
-})
+  return verdict
+}, Effect.scoped)
+
+const withAccelerator = (test: LoadedTest, { accel }: RunFileOptions): LoadedTest =>
+  Option.isNone(accel) ? test : { ...test, spec: { ...test.spec, accel: accel.value } }
 
 /** Runs a test file. Fails with `Concluded` when the verdict is not `passed`; the reports have said why. */
 export const runFile = Effect.fn("driver.runFile")(function* (options: RunFileOptions) {
-  const verdict = yield* run(options).pipe(Effect.scoped, Effect.provide(runServices))
+  // Wrong usage is told before QEMU is looked for.
+  const secrets = yield* Effect.fromResult(secretValues(options.secret))
+  const test = yield* loadTest(options.test).pipe(
+    Effect.map((loaded) => Result.succeed(loaded)),
+    Effect.catchTag("TestFailure", (failure) => Effect.succeed(Result.fail(failure)))
+  )
+  const outputDirectory = Option.isNone(options.output) ? undefined : yield* outputFolder(options.output.value)
+  const verdict = yield* Effect.provide(run(options, { test, secrets, outputDirectory }), runServices)
   if (verdict !== "passed") return yield* new Concluded({ verdict })
 })

@@ -2,13 +2,16 @@
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
+import { TestFailure } from "@nix-vm-test/core/machine/TestFailure"
 import { UsageError } from "@nix-vm-test/core/run/UsageError"
-import { scriptThrew } from "@nix-vm-test/core/script/scriptThrew"
+import { guardScript } from "@nix-vm-test/core/script/guardScript"
 import type { TestBody, TestDefinition } from "@nix-vm-test/core/script/TestDefinition"
 import { isTestDefinition, reservedNames } from "@nix-vm-test/core/script/TestDefinition"
 import { decodeSpec, decodeSpecJson } from "@nix-vm-test/core/spec/decodeSpec"
 import type { TestSpec } from "@nix-vm-test/core/spec/TestSpec"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { importFailed } from "./importFailed.ts"
 import { prepareScriptModules } from "./scriptModules.ts"
 
 export interface LoadedTest {
@@ -18,16 +21,32 @@ export interface LoadedTest {
   readonly baseDirectory: string
 }
 
+/** A file that defines a test has nothing to wait for; a minute is for large imports on a busy host. */
+const importLimitSeconds = 60
+
+const neverLoaded = (file: string): TestFailure =>
+  new TestFailure({
+    reason: { _tag: "GlobalTimeout", seconds: importLimitSeconds, running: [`the import of ${file}`] },
+    evidence: []
+  })
+
 const scriptEndings = [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".tsx"]
 
 const importScript = Effect.fnUntraced(function* (file: string) {
-  const module: unknown = yield* Effect.tryPromise({
-    try: async () => {
+  const imported = Effect.tryPromise({
+    try: async (): Promise<unknown> => {
       await prepareScriptModules()
       return await import(pathToFileURL(file).href)
     },
-    catch: scriptThrew
-  })
+    catch: (error) => error
+  }).pipe(
+    Effect.catch((error) => Effect.flatMap(importFailed(error, file), Effect.fail)),
+    Effect.timeoutOrElse({
+      duration: Duration.seconds(importLimitSeconds),
+      orElse: () => Effect.fail(neverLoaded(file))
+    })
+  )
+  const module = yield* guardScript(imported)
   const exported = typeof module === "object" && module !== null && "default" in module ? module.default : undefined
   // A script that tsx compiled to CommonJS has its exports one level deeper.
   const found =

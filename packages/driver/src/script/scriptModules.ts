@@ -39,6 +39,8 @@ const addHooks = (): void => {
 export const prepareScriptModules = async (): Promise<void> => {
   if (isReady) return
   isReady = true
+  // Its cache is a predictable folder in the temporary directory, where other users could leave code for us, and would stay behind.
+  process.env["TSX_DISABLE_CACHE"] = "1"
   // tsx compiles all of TypeScript, also what Node's own type stripping leaves out, and maps stack traces to the script's lines.
   const { register } = await import("tsx/esm/api")
   register()
