@@ -79,7 +79,6 @@ static void failed(Process *process, int error) {
 
 // Pipes for stdin, stdout, stderr: `far` gets the process' ends.
 static bool open_pipes(Process *process, int far[3]) {
-  far[0] = far[1] = far[2] = -1;
   int ends[2];
   if (has_flag(process, EXEC_NO_STDIN)) {
     far[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -119,7 +118,7 @@ static bool is_directory(const char *path) {
 }
 
 static int execute(Process *process, const char *program, const char *const *arguments, const Environment *environment) {
-  int far[3];
+  int far[3] = {-1, -1, -1};
   bool is_open = has_flag(process, EXEC_TERMINAL) ? open_terminal(process, far) : open_pipes(process, far);
   int error = is_open ? 0 : errno;
   if (is_open) {

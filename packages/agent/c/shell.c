@@ -132,6 +132,8 @@ static void close_pipes(int *fds, unsigned count) {
 }
 
 static void discard(Slot *slot) {
+  // One that is still on its start would open descriptors that have the same numbers by then.
+  if (slot->shell.pid > 0) kill(slot->shell.pid, SIGKILL);
   close_pipes(slot->far, 5);
   close_pipes((int[]){slot->status, slot->shell.code, slot->shell.in, slot->shell.out, slot->shell.err}, 5);
   slot->used = false;
@@ -208,6 +210,7 @@ void shell_step(void) {
     read_status(slot);
     if (slot->parent_gone && !slot->ready && slot->shell.pid > 0 && kill(slot->shell.pid, 0) < 0) {
       // It ended, and was reaped, before its pid was known here.
+      slot->shell.pid = 0;
       slot_failed(slot);
       continue;
     }
@@ -248,7 +251,9 @@ bool shell_child_ended(pid_t pid) {
   }
   for (Slot *slot = slots; slot < slots + SLOTS_MAX; slot++)
     if (slot->used && slot->shell.pid == pid) {
-      if (is_available(slot)) discard(slot);
+      bool was_available = is_available(slot);
+      slot->shell.pid = 0;
+      if (was_available) discard(slot);
       else slot_failed(slot);
       return true;
     }

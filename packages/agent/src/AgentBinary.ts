@@ -21,7 +21,9 @@ export class AgentNotBuilt extends Error {
 
   constructor(options: { readonly architecture: AgentArchitecture; readonly path: string }) {
     const compiler = options.architecture === "x86_64" ? "" : `CC=${options.architecture}-linux-musl-gcc `
-    super(`The guest agent for ${options.architecture} is not built: ${options.path} does not exist. Run: ${compiler}packages/agent/build.sh`)
+    super(
+      `The guest agent for ${options.architecture} is not built: ${options.path} does not exist. Run: ${compiler}packages/agent/build.sh`
+    )
     this.architecture = options.architecture
     this.path = options.path
   }

@@ -15,7 +15,8 @@ export const agentDiskMagic = "nix-vm-test-agent"
 /** Bytes; the header takes one. */
 export const agentDiskSector = 512
 
-const padding = (size: number): Uint8Array => new Uint8Array((agentDiskSector - (size % agentDiskSector)) % agentDiskSector)
+const padding = (size: number): Uint8Array =>
+  new Uint8Array((agentDiskSector - (size % agentDiskSector)) % agentDiskSector)
 
 /** The disk's content for a program. */
 export const agentDisk = (binary: { readonly bytes: Uint8Array; readonly sha256: string }): Uint8Array => {

@@ -9,11 +9,21 @@ import { Agent, Host, parseExit, parseStat, type Stat, str, u32, u8 } from "./su
 
 const test = agentTest()
 
-const errno = { ENOENT: 2, ENXIO: 6, EEXIST: 17, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, ECANCELED: 125, ENAMETOOLONG: 36 } as const
+const errno = {
+  ENOENT: 2,
+  ENXIO: 6,
+  EEXIST: 17,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  ECANCELED: 125,
+  ENAMETOOLONG: 36
+} as const
 const kind = { file: 1, directory: 2, link: 3, other: 4 } as const
 const keepOwner = 0xffff_ffff
 
-const target = (path: string, mode = 0o644, uid = 0, gid = 0): Buffer => Buffer.concat([u32(mode), u32(uid), u32(gid), str(path)])
+const target = (path: string, mode = 0o644, uid = 0, gid = 0): Buffer =>
+  Buffer.concat([u32(mode), u32(uid), u32(gid), str(path)])
 
 const put = async (agent: AgentUnderTest, payload: Buffer, content: Buffer): Promise<number> => {
   const id = agent.newId()
@@ -44,7 +54,10 @@ const drain = async (agent: AgentUnderTest, id: number) => {
 const get = async (agent: AgentUnderTest, path: string, window = 2 * 1024 * 1024) => {
   const id = agent.newId()
   const { errno: error, rest } = await agent.request(Host.get, Buffer.concat([u32(window), str(path)]), id)
-  return error === 0 ? { stat: parseStat(rest, 0).stat, ...(await drain(agent, id)) } : { error }
+  if (error !== 0) {
+    return { error, content: undefined }
+  }
+  return { error, content: { stat: parseStat(rest, 0).stat, ...(await drain(agent, id)) } }
 }
 
 const list = async (agent: AgentUnderTest, path: string, window = 100_000) => {
@@ -52,7 +65,7 @@ const list = async (agent: AgentUnderTest, path: string, window = 100_000) => {
   agent.send(Host.list, id, Buffer.concat([u32(window), str(path)]))
   const { bytes, exit } = await drain(agent, id)
   const entries = new Map<string, Stat>()
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const nameEnd = at + 4 + bytes.readUInt32LE(at)
     const record = parseStat(bytes, nameEnd)
     entries.set(bytes.toString("utf8", at + 4, nameEnd), record.stat)
@@ -93,7 +106,10 @@ describe("PUT", () => {
       const id = agent.newId()
       agent.send(Host.put, id, target(join(agent.directory, "file")))
       await agent.next(id, Agent.stdinCredit)
-      assert.lengthOf(fs.readdirSync(agent.directory).filter((name) => name.startsWith(".nvt-")), 1)
+      assert.lengthOf(
+        fs.readdirSync(agent.directory).filter((name) => name.startsWith(".nvt-")),
+        1
+      )
       if (end === "kill") {
         agent.send(Host.kill, id, Buffer.concat([u8(9), u8(0)]))
         assert.strictEqual((await agent.next(id, Agent.result)).payload.readInt32LE(0), errno.ECANCELED)
@@ -125,36 +141,44 @@ describe("PUT", () => {
     fs.writeFileSync(join(agent.directory, "file"), "")
     assert.strictEqual(await put(agent, target(agent.directory), Buffer.from("x")), errno.EISDIR)
     assert.strictEqual(await put(agent, target(join(agent.directory, "file/below")), Buffer.from("x")), errno.ENOTDIR)
-    assert.strictEqual(await put(agent, target(`${agent.directory}/${"n".repeat(256)}`), Buffer.from("x")), errno.ENAMETOOLONG)
+    assert.strictEqual(
+      await put(agent, target(`${agent.directory}/${"n".repeat(256)}`), Buffer.from("x")),
+      errno.ENAMETOOLONG
+    )
     assert.strictEqual(await put(agent, target(`${agent.directory}/a\0b`), Buffer.from("x")), errno.EINVAL)
     assert.strictEqual(await put(agent, target(""), Buffer.from("x")), errno.ENOENT)
   })
 })
 
 describe("GET", () => {
-  for (const [size, window] of [[0, 1], [1, 1], [100_000, 1000], [5 * 1024 * 1024 + 3, 2 * 1024 * 1024]] as const) {
+  for (const [size, window] of [
+    [0, 1],
+    [1, 1],
+    [100_000, 1000],
+    [5 * 1024 * 1024 + 3, 2 * 1024 * 1024]
+  ] as const) {
     test(`${size} bytes in windows of ${window}`, async ({ agent }) => {
       const path = join(agent.directory, "file")
       const content = randomBytes(size)
       fs.writeFileSync(path, content, { mode: 0o640 })
-      const result = await get(agent, path, window)
-      assert.isTrue(result.bytes?.equals(content))
-      assert.deepStrictEqual([result.stat?.kind, result.stat?.mode, result.stat?.size], [kind.file, 0o640, size])
-      assert.deepStrictEqual([result.exit?.code, result.exit?.errno, result.exit?.sent], [0, 0, [size, 0]])
+      const { content: result } = await get(agent, path, window)
+      assert.isTrue(result?.bytes.equals(content))
+      assert.deepStrictEqual([result?.stat.kind, result?.stat.mode, result?.stat.size], [kind.file, 0o640, size])
+      assert.deepStrictEqual([result?.exit.code, result?.exit.errno, result?.exit.sent], [0, 0, [size, 0]])
     })
   }
 
   test("a file of /proc, whose size is not known", async ({ agent }) => {
-    assert.match((await get(agent, "/proc/self/status")).bytes?.toString() ?? "", /^Name:/u)
+    assert.match((await get(agent, "/proc/self/status")).content?.bytes.toString() ?? "", /^Name:/u)
   })
 
   test("refusals", async ({ agent }) => {
     execFileSync("mkfifo", [join(agent.directory, "fifo")])
-    assert.deepStrictEqual(await get(agent, "/nope"), { error: errno.ENOENT })
-    assert.deepStrictEqual(await get(agent, agent.directory), { error: errno.EISDIR })
-    assert.deepStrictEqual(await get(agent, join(agent.directory, "fifo")), { error: errno.EINVAL })
-    assert.deepStrictEqual(await get(agent, join(agent.directory, "port")), { error: errno.ENXIO })
-    assert.deepStrictEqual(await get(agent, "/dev/zero"), { error: errno.EINVAL })
+    assert.strictEqual((await get(agent, "/nope")).error, errno.ENOENT)
+    assert.strictEqual((await get(agent, agent.directory)).error, errno.EISDIR)
+    assert.strictEqual((await get(agent, join(agent.directory, "fifo"))).error, errno.EINVAL)
+    assert.strictEqual((await get(agent, join(agent.directory, "port"))).error, errno.ENXIO)
+    assert.strictEqual((await get(agent, "/dev/zero")).error, errno.EINVAL)
   })
 
   test("cancelled in the middle", async ({ agent }) => {
@@ -173,7 +197,15 @@ describe("STAT", () => {
     fs.writeFileSync(join(agent.directory, "file"), "12345", { mode: 0o600 })
     fs.utimesSync(join(agent.directory, "file"), 0, 1234.5)
     fs.symlinkSync("file", path)
-    const file: Stat = { kind: kind.file, mode: 0o600, uid: 0, gid: 0, size: 5, modifiedNs: 1_234_500_000_000n, target: "" }
+    const file: Stat = {
+      kind: kind.file,
+      mode: 0o600,
+      uid: 0,
+      gid: 0,
+      size: 5,
+      modifiedNs: 1_234_500_000_000n,
+      target: ""
+    }
     assert.deepStrictEqual(await stat(agent, join(agent.directory, "file")), file)
     assert.deepStrictEqual(await stat(agent, path, true), file)
     const link = await stat(agent, path)
@@ -222,7 +254,10 @@ describe("MKDIR", () => {
       const { mode: made, uid, gid } = fs.statSync(path)
       assert.deepStrictEqual([made & 0o7777, uid, gid], [mode, 5, 6])
     }
-    assert.deepStrictEqual([fs.statSync(join(agent.directory, "a")).mode & 0o7777, fs.statSync(join(agent.directory, "a")).uid], [0o755, 0])
+    assert.deepStrictEqual(
+      [fs.statSync(join(agent.directory, "a")).mode & 0o7777, fs.statSync(join(agent.directory, "a")).uid],
+      [0o755, 0]
+    )
   })
 
   test("not over or below a file", async ({ agent }) => {
@@ -248,7 +283,10 @@ describe("SYMLINK", () => {
   })
 
   test("not over a folder", async ({ agent }) => {
-    assert.strictEqual((await agent.request(Host.symlink, Buffer.concat([str("x"), str(agent.directory)]))).errno, errno.EISDIR)
+    assert.strictEqual(
+      (await agent.request(Host.symlink, Buffer.concat([str("x"), str(agent.directory)]))).errno,
+      errno.EISDIR
+    )
     assert.deepStrictEqual(fs.readdirSync(agent.directory), ["port"])
   })
 })

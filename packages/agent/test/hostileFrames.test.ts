@@ -13,22 +13,52 @@ const framesOfSeed = 300
 
 const builds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "as it is shipped": {},
-  "with sanitizers": { CC: "gcc", CFLAGS: "-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" }
+  "with sanitizers": {
+    CC: "gcc",
+    CFLAGS: "-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
+  }
 }
 
 /** Valid requests, the ground that mutations start from. */
 const valid = (random: Random): readonly [number, Buffer] => {
   const path = random.pick(["/tmp/a", "/tmp/b/c", "/tmp", "/nope", "/agent/agent", "/proc/self/status", "", "/"])
   return random.pick<readonly [number, Buffer]>([
-    [Host.exec, execPayload({ command: random.pick(["echo x", "while :; do echo y; done", "read -r a; echo $a", "exit 3", "kill -9 $$"]), stdin: random.chance(50), windows: [random.below(100_000), random.below(100_000)], timeoutMs: random.below(50) })],
-    [Host.exec, execPayload({ command: ["bash", "-c", "echo z"], terminal: random.chance(50), env: { A: "1" }, directory: path, timeoutMs: 100 })],
+    [
+      Host.exec,
+      execPayload({
+        command: random.pick(["echo x", "while :; do echo y; done", "read -r a; echo $a", "exit 3", "kill -9 $$"]),
+        stdin: random.chance(50),
+        windows: [random.below(100_000), random.below(100_000)],
+        timeoutMs: random.below(50)
+      })
+    ],
+    [
+      Host.exec,
+      execPayload({
+        command: ["bash", "-c", "echo z"],
+        terminal: random.chance(50),
+        env: { A: "1" },
+        directory: path,
+        timeoutMs: 100
+      })
+    ],
     [Host.put, Buffer.concat([u32(0o644), u32(0), u32(0), str(path)])],
     [Host.get, Buffer.concat([u32(random.below(70_000)), str(path)])],
     [Host.stat, Buffer.concat([u8(random.below(2)), str(path)])],
     [Host.list, Buffer.concat([u32(random.below(70_000)), str(path)])],
     [Host.mkdir, Buffer.concat([u32(0o755), u32(0), u32(0), str(path)])],
     [Host.symlink, Buffer.concat([str("x"), str(path)])],
-    [Host.wait, Buffer.concat([u8(random.below(8)), u8(0), u16(random.below(65_536)), u32(random.below(50)), u32(random.below(50)), str(random.pick(["localhost", "::1", "nobody.invalid", "/tmp/a"]))])],
+    [
+      Host.wait,
+      Buffer.concat([
+        u8(random.below(8)),
+        u8(0),
+        u16(random.below(65_536)),
+        u32(random.below(50)),
+        u32(random.below(50)),
+        str(random.pick(["localhost", "::1", "nobody.invalid", "/tmp/a"]))
+      ])
+    ],
     [Host.resumed, Buffer.concat([u64(BigInt(random.below(2))), str(random.bytes(random.below(40)))])],
     [Host.ping, random.bytes(random.below(70))],
     [Host.stdin, random.bytes(random.below(2000))],
@@ -48,13 +78,19 @@ const mutate = (random: Random, payload: Buffer): Buffer => {
       return Buffer.concat([copy, random.bytes(random.below(40))])
     case 2:
       // A length or count that is far too large, anywhere.
-      return copy.length < 4 ? copy : Buffer.concat([copy.subarray(0, copy.length - 4), u32(random.pick([0xffff_ffff, 0x7fff_ffff, 0x8000_0000, 0x1000_0000]))])
+      return copy.length < 4
+        ? copy
+        : Buffer.concat([
+            copy.subarray(0, copy.length - 4),
+            u32(random.pick([0xffff_ffff, 0x7fff_ffff, 0x8000_0000, 0x1000_0000]))
+          ])
     case 3: {
       if (copy.length >= 4) copy.writeUInt32LE(random.below(2 ** 32), random.below(copy.length - 3))
       return copy
     }
     case 4: {
-      for (let flips = random.below(8); flips > 0 && copy.length > 0; flips--) copy[random.below(copy.length)] = random.below(256)
+      for (let flips = random.below(8); flips > 0 && copy.length > 0; flips--)
+        copy[random.below(copy.length)] = random.below(256)
       return copy
     }
     default:
@@ -74,7 +110,11 @@ const rubbish = (random: Random, key: number): Buffer => {
     case 2:
       return whole.subarray(0, random.below(whole.length))
     case 3:
-      return Buffer.concat([whole.subarray(0, 8), u32(random.pick([maxPayloadBytes + 1, 0xffff_ffff, maxPayloadBytes])), whole.subarray(12)])
+      return Buffer.concat([
+        whole.subarray(0, 8),
+        u32(random.pick([maxPayloadBytes + 1, 0xffff_ffff, maxPayloadBytes])),
+        whole.subarray(12)
+      ])
     default:
       return Buffer.concat([syncMark.subarray(0, random.below(17)), random.bytes(random.below(30))])
   }
@@ -87,7 +127,12 @@ const attack = (random: Random, agent: AgentUnderTest): void => {
       return
     }
     const [type, payload] = valid(random)
-    agent.send(random.chance(95) ? type : random.below(256), random.below(12), mutate(random, payload), random.chance(3))
+    agent.send(
+      random.chance(95) ? type : random.below(256),
+      random.below(12),
+      mutate(random, payload),
+      random.chance(3)
+    )
   }
 }
 

@@ -3,21 +3,28 @@ import { once } from "node:events"
 import { existsSync, readFileSync } from "node:fs"
 import { release } from "node:os"
 import { assert, describe } from "@effect/vitest"
-import packageJson from "../package.json" with { type: "json" }
 import { AgentUnderTest } from "./support/AgentUnderTest.ts"
 import { agentTest } from "./support/agentTest.ts"
 import { Agent, execPayload, frame, Host, str, syncMark, u32, u64, u8 } from "./support/Wire.ts"
 
 const test = agentTest()
 
+const packageVersion =
+  /"version": "(.*)"/u.exec(readFileSync(new URL("../package.json", import.meta.url), "utf8"))?.[1] ?? ""
+
 const errno = { EINVAL: 22, ENOSYS: 38 } as const
-const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`) && !/^State:\s+Z/mu.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+const isAlive = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && !/^State:\s+Z/mu.test(readFileSync(`/proc/${pid}/status`, "utf8"))
 
 describe("HELLO", () => {
   test("says who answers", async ({ agent }) => {
     const hello = await agent.sync()
     assert.deepStrictEqual([hello.version, hello.capabilities, hello.pid], [1, 3, agent.child.pid ?? 0])
-    assert.deepStrictEqual(hello.strings, [readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(), release(), packageJson.version])
+    assert.deepStrictEqual(hello.strings, [
+      readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+      release(),
+      packageVersion
+    ])
     assert.isBelow(Math.abs(Number(hello.wallClockNs / 1_000_000n) - Date.now()), 60_000)
     assert.isTrue(hello.bootClockNs > 0n)
     assert.strictEqual((await agent.sync()).sessions, hello.sessions + 1)
@@ -65,7 +72,10 @@ describe("a new session", () => {
 
   for (const [name, bytes] of [
     ["half a header", Buffer.of(0x7e, 0xb1, 1, 0, 1)],
-    ["half a frame of the largest size", Buffer.concat([Buffer.of(0x7e, 0xb1, 1, 0), u32(1), u32(32_748), u32(0), randomBytes(5000)])],
+    [
+      "half a frame of the largest size",
+      Buffer.concat([Buffer.of(0x7e, 0xb1, 1, 0), u32(1), u32(32_748), u32(0), randomBytes(5000)])
+    ],
     ["half of a SYNC", syncMark.subarray(0, 9)],
     ["noise", randomBytes(100_000)]
   ] as const) {
@@ -121,8 +131,18 @@ describe("requests", () => {
 
   test("too short, too long or of an unknown type: an error, and the next one is answered", async ({ agent }) => {
     for (const type of [Host.put, Host.get, Host.stat, Host.mkdir, Host.symlink, Host.wait, Host.resumed]) {
-      for (const payload of [Buffer.alloc(0), u8(1), Buffer.alloc(11), Buffer.concat([Buffer.alloc(12), u32(0xffff_ffff)]), Buffer.alloc(64)]) {
-        assert.strictEqual((await agent.request(type, payload)).errno, errno.EINVAL, `type ${type} with ${payload.length} bytes`)
+      for (const payload of [
+        Buffer.alloc(0),
+        u8(1),
+        Buffer.alloc(11),
+        Buffer.concat([Buffer.alloc(12), u32(0xffff_ffff)]),
+        Buffer.alloc(64)
+      ]) {
+        assert.strictEqual(
+          (await agent.request(type, payload)).errno,
+          errno.EINVAL,
+          `type ${type} with ${payload.length} bytes`
+        )
       }
     }
     for (const type of [0, 0x0d, 0x11, 0x7f, 0x82, 0xff]) {
@@ -173,7 +193,13 @@ describe("requests", () => {
   })
 
   test("a frame of another session is not acted upon", async ({ agent }) => {
-    const stale = frame({ type: Host.exec, id: 5, payload: execPayload({ command: `touch ${agent.directory}/stale` }), sequence: 0, key: 0x1234_5678 })
+    const stale = frame({
+      type: Host.exec,
+      id: 5,
+      payload: execPayload({ command: `touch ${agent.directory}/stale` }),
+      sequence: 0,
+      key: 0x1234_5678
+    })
     agent.sendRaw(stale)
     await agent.sync()
     await agent.exec("true")

@@ -124,8 +124,14 @@ export class AgentUnderTest {
   }
 
   /** Starts an agent by a command that makes it connect to `port` in the folder, which is removed at the end. */
-  static async startWith(options: { readonly directory: string; readonly command: readonly [string, ...Array<string>] }): Promise<AgentUnderTest> {
-    const { directory, command: [program, ...rest] } = options
+  static async startWith(options: {
+    readonly directory: string
+    readonly command: readonly [string, ...Array<string>]
+  }): Promise<AgentUnderTest> {
+    const {
+      directory,
+      command: [program, ...rest]
+    } = options
     const server = createServer()
     server.listen(join(directory, "port"))
     await once(server, "listening")
@@ -209,7 +215,12 @@ export class AgentUnderTest {
     this.socket.write(bytes)
   }
 
-  frameBytes(options: { readonly type: number; readonly id: number; readonly payload?: Buffer; readonly more?: boolean }): Buffer {
+  frameBytes(options: {
+    readonly type: number
+    readonly id: number
+    readonly payload?: Buffer
+    readonly more?: boolean
+  }): Buffer {
     return frame({ payload: Buffer.alloc(0), ...options, sequence: this.#outSequence++, key: this.#key })
   }
 
@@ -219,7 +230,8 @@ export class AgentUnderTest {
 
   /** The next frame of this call and of one of these types; others stay for whoever wants them. */
   next(id: number, ...types: ReadonlyArray<number>): Promise<Frame> {
-    const wants = (candidate: Frame): boolean => candidate.id === id && (types.length === 0 || types.includes(candidate.type))
+    const wants = (candidate: Frame): boolean =>
+      candidate.id === id && (types.length === 0 || types.includes(candidate.type))
     const index = this.#unclaimed.findIndex(wants)
     const found = this.#unclaimed[index]
     if (found !== undefined) {
@@ -230,7 +242,11 @@ export class AgentUnderTest {
   }
 
   /** A request that is answered by RESULT: its error number and what follows. */
-  async request(type: number, payload: Buffer, id = this.newId()): Promise<{ readonly errno: number; readonly rest: Buffer }> {
+  async request(
+    type: number,
+    payload: Buffer,
+    id = this.newId()
+  ): Promise<{ readonly errno: number; readonly rest: Buffer }> {
     this.send(type, id, payload)
     const { payload: answer } = await this.next(id, Agent.result)
     return { errno: answer.readInt32LE(0), rest: answer.subarray(4) }
@@ -271,7 +287,7 @@ export class AgentUnderTest {
   /** Sends bytes as the agent grants credit, and the end of the file. False when the agent said that nobody reads any more. */
   async feed(id: number, bytes: Buffer): Promise<boolean> {
     let credit = 0
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       while (credit === 0) {
         const { payload } = await this.next(id, Agent.stdinCredit)
         credit += payload.readUInt32LE(0)
@@ -329,7 +345,9 @@ export class AgentUnderTest {
     const end = headerBytes + size + trailerBytes
     const sequence = bytes.readUInt32LE(12)
     if (bytes.readUInt16LE(0) !== 0xb17e || size > maxPayloadBytes || sequence !== this.#inSequence) {
-      this.#fail(new Error(`not a frame with sequence number ${this.#inSequence}: ${bytes.subarray(0, 32).toString("hex")}`))
+      this.#fail(
+        new Error(`not a frame with sequence number ${this.#inSequence}: ${bytes.subarray(0, 32).toString("hex")}`)
+      )
       return false
     }
     if (bytes.length < end) {
@@ -341,7 +359,11 @@ export class AgentUnderTest {
     }
     this.#inSequence++
     this.#received = bytes.subarray(end)
-    this.#deliver({ type: bytes.readUInt8(2), id: bytes.readUInt32LE(4), payload: Buffer.from(bytes.subarray(headerBytes, end - trailerBytes)) })
+    this.#deliver({
+      type: bytes.readUInt8(2),
+      id: bytes.readUInt32LE(4),
+      payload: Buffer.from(bytes.subarray(headerBytes, end - trailerBytes))
+    })
     return true
   }
 

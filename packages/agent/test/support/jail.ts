@@ -10,7 +10,9 @@ import { AgentUnderTest } from "./AgentUnderTest.ts"
 
 const librariesOf = (program: string): ReadonlyArray<string> => {
   try {
-    return [...execFileSync("ldd", [program], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).matchAll(/(\/\S+)/gu)].map(([path]) => path)
+    return [
+      ...execFileSync("ldd", [program], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).matchAll(/(\/\S+)/gu)
+    ].map(([path]) => path)
   } catch {
     // ldd fails for static programs.
     return []
@@ -18,7 +20,10 @@ const librariesOf = (program: string): ReadonlyArray<string> => {
 }
 
 const install = (options: { readonly root: string; readonly source: string; readonly target: string }): void => {
-  for (const [source, target] of [[options.source, options.target], ...librariesOf(options.source).map((path) => [path, path])]) {
+  for (const [source, target] of [
+    [options.source, options.target],
+    ...librariesOf(options.source).map((path) => [path, path])
+  ]) {
     if (source === undefined || target === undefined) continue
     mkdirSync(join(options.root, dirname(target)), { recursive: true })
     copyFileSync(source, join(options.root, target))
