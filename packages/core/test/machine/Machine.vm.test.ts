@@ -9,8 +9,16 @@ import { waitsSuite } from "./waitsSuite.ts"
 const guests = Guests.layer({ machines: { vm: { image: "debian:12", memory: "512MiB" } } })
 
 layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("Machine", (it) => {
-  describe("commands", () => commandsSuite(it))
-  describe("units", () => unitsSuite(it))
-  describe("waits", () => waitsSuite(it))
-  describe("files", () => filesSuite(it))
+  describe("commands", () => {
+    commandsSuite(it)
+  })
+  describe("units", () => {
+    unitsSuite(it)
+  })
+  describe("waits", () => {
+    waitsSuite(it)
+  })
+  describe("files", () => {
+    filesSuite(it)
+  })
 })

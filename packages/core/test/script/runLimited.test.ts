@@ -24,15 +24,23 @@ const outcomeOf = Effect.fnUntraced(function* (ending: string) {
 
 describe("runLimited", () => {
   it.live.each([
-    ["exits", "ScriptExited", "the script called process.exit(3)"],
-    ["exitsAndCatches", "ScriptExited", "the script called process.exit(4)"],
-    ["rejectsUnawaited", "ScriptThrew", "RangeError: nobody awaited this"],
-    ["throwsInTimer", "ScriptThrew", "TypeError: thrown in a timer"],
-    ["leavesWorkBehind", "ScriptThrew", "Error: the script's own end"],
-    ["sleeps", "GlobalTimeout", "the test did not end within 1 s; still running: a long sleep"],
-    ["spins", "GlobalTimeout", "the test did not end within 1 s; still running: a loop without an end"],
-    ["spinsAfterAwait", "GlobalTimeout", "the test did not end within 1 s; still running: a later loop"]
-  ])("ends a script that %s as %s", ([ending, tag, message]) =>
+    { ending: "exits", tag: "ScriptExited", message: "the script called process.exit(3)" },
+    { ending: "exitsAndCatches", tag: "ScriptExited", message: "the script called process.exit(4)" },
+    { ending: "rejectsUnawaited", tag: "ScriptThrew", message: "RangeError: nobody awaited this" },
+    { ending: "throwsInTimer", tag: "ScriptThrew", message: "TypeError: thrown in a timer" },
+    { ending: "leavesWorkBehind", tag: "ScriptThrew", message: "Error: the script's own end" },
+    { ending: "sleeps", tag: "GlobalTimeout", message: "the test did not end within 1 s; still running: a long sleep" },
+    {
+      ending: "spins",
+      tag: "GlobalTimeout",
+      message: "the test did not end within 1 s; still running: a loop without an end"
+    },
+    {
+      ending: "spinsAfterAwait",
+      tag: "GlobalTimeout",
+      message: "the test did not end within 1 s; still running: a later loop"
+    }
+  ])("ends a script that $ending as $tag", ({ ending, tag, message }) =>
     Effect.gen(function* () {
       const outcome = yield* outcomeOf(ending)
       assert.strictEqual(outcome.tag, tag, outcome.message)
