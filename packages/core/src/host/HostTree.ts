@@ -153,13 +153,13 @@ export const makeSymlink = (where: string, target: string): Effect.Effect<void, 
     await fsp.symlink(target, where)
   })
 
-/** Makes a file of zeros that takes no space until something is written to it. */
+/** Makes a file of zeros, in place of one that is there, that takes no space until something is written to it. */
 export const makeSparseFile = (file: {
   readonly path: string
   readonly bytes: number
 }): Effect.Effect<void, HostFileError> =>
   attempt("make", file.path, async () => {
-    const handle = await fsp.open(file.path, "wx", 0o600)
+    const handle = await fsp.open(file.path, "w", 0o600)
     await handle.truncate(file.bytes).finally(() => handle.close())
   })
 

@@ -36,6 +36,8 @@ export interface Incarnation {
   readonly reached: (phase: MachinePhase) => Effect.Effect<void>
   /** Never completes while the guest lives; then fails with what ended it. */
   readonly death: Effect.Effect<never, MachineError>
+  /** From here on the end is the script's own wish: calls that it cuts off hear that the machine is off. */
+  readonly expectEnd: Effect.Effect<void>
   /** Completes when the process has ended, whatever ended it. */
   readonly ended: Effect.Effect<void>
 }
@@ -92,6 +94,7 @@ const makePhases = (options: IncarnationOptions, spawnedAt: number) => {
 /** Why a machine ended, in the order of what explains most: the first cause that is known stays. */
 const makeDeath = (options: IncarnationOptions) => {
   const died = Deferred.makeUnsafe<never, MachineError>()
+  let expected = false
   const die = (
     reason: MachineErrorReason,
     more: { readonly evidence?: ReadonlyArray<Evidence>; readonly hint?: string } = {}
@@ -101,14 +104,17 @@ const makeDeath = (options: IncarnationOptions) => {
       Effect.fail(
         new MachineError({
           machine: options.access.name,
-          reason,
+          reason: expected ? { _tag: "NotRunning", state: "off" } : reason,
           evidence: [...(more.evidence ?? []), ...evidenceOf("console", options.access.console.tail(30).join("\n"))],
           ...(more.hint === undefined ? {} : { hint: more.hint })
         })
       )
     )
   }
-  return { died, die }
+  const expectEnd = Effect.sync(() => {
+    expected = true
+  })
+  return { died, die, expectEnd }
 }
 
 type Die = ReturnType<typeof makeDeath>["die"]
@@ -183,7 +189,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
   const { plan, bus, access, speedFactor } = options
   const spawnedAt = performance.now()
   const phases = makePhases(options, spawnedAt)
-  const { died, die } = makeDeath(options)
+  const { died, die, expectEnd } = makeDeath(options)
   const sessions = yield* Queue.unbounded<GuestSession>()
   let channel: AgentChannel | undefined = undefined
   let connectedMs = 0
@@ -192,9 +198,9 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     name: access.name,
     argv: plan.argv,
     qmpPath: plan.sockets.qmp,
+    onSpawned: (pid) => bus.publishUnsafe({ _tag: "MachineStarting", machine: access.name, start: "cold", pid }),
     onEvent: onQmpEvent(() => channel, die)
   }).pipe(Effect.mapError(qemuFailed(options)))
-  yield* bus.publish({ _tag: "MachineStarting", machine: access.name, start: "cold", pid: process.pid })
   yield* Effect.forkScoped(watchProcess(process, die), { startImmediately: true })
 
   yield* access.console
@@ -246,6 +252,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     phase: phases.current,
     reached: (phase) => Effect.sync(() => phases.reach(phase)),
     death: Deferred.await(died),
+    expectEnd,
     ended: Effect.asVoid(process.exited)
   }
   return incarnation

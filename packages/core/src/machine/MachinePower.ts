@@ -228,6 +228,7 @@ export const makeMachinePower = Effect.fnUntraced(function* (
         const { life } = state
         // From here on an end is an answer to us and no death.
         state = { _tag: "Off" }
+        yield* life.incarnation.expectEnd
         const rung = yield* stop(life)
         yield* Scope.close(life.scope, Exit.void)
         yield* publishEnd({ how: `${how} (${rung})` })

@@ -28,6 +28,7 @@ import { parseBootProfile } from "./bootProfile.ts"
 import type { SpeedFactor } from "./SpeedFactor.ts"
 
 export interface RunMachine {
+  readonly plan: MachinePlan
   readonly machine: Machine
   readonly power: MachinePower
   readonly console: GuestAccess["console"]
@@ -106,15 +107,21 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     })
     return true
   })
+  let forwards = plan.forwardPorts
+  let forwardedBy: Incarnation | undefined = undefined
+  /** Forwards are QEMU's: each process of the machine needs them anew, on the ports that the first one got. */
+  const forwardPorts = Effect.fnUntraced(function* (incarnation: Incarnation) {
+    if (forwardedBy === incarnation) return
+    forwardedBy = incarnation
+    forwards = yield* Effect.forEach(forwards, ({ guest, host }) =>
+      Effect.map(forwardPortOf({ access, bus, incarnation }, { guest, host }), ({ port }) => ({ guest, host: port }))
+    )
+  })
   const makeReady = Effect.fnUntraced(function* (incarnation: Incarnation, boot: { readonly first: boolean }) {
     const connectedMs = performance.now() - incarnation.spawnedAt
     if (boot.first) speed.measured(connectedMs / 1000)
     yield* setUpGuest({ access, plan, incarnation, firstBoot: boot.first, reached: incarnation.reached })
-    if (boot.first) {
-      yield* Effect.forEach(plan.forwardPorts, (forward) => forwardPortOf({ access, bus, incarnation }, forward), {
-        discard: true
-      })
-    }
+    yield* forwardPorts(incarnation)
     yield* incarnation.reached("ready")
     if (boot.first && kvmFailure !== undefined) yield* options.fallback?.worked(kvmFailure.message) ?? Effect.void
     yield* bus.publish({
@@ -159,6 +166,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
   }).pipe(Effect.timeout("10 seconds"), Effect.ignore)
 
   const runMachine: RunMachine = {
+    plan,
     machine: makeMachine(context, power),
     power,
     console: access.console,

@@ -81,7 +81,9 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("the life of
     Effect.gen(function* () {
       const vm = yield* theMachine
       const before = yield* bootId
+      const call = yield* inFlight
       const stopped = yield* eventsDuring("MachineStopped", vm.shutdown())
+      assert.strictEqual(tagOf(yield* Fiber.join(call)), "NotRunning")
       assert.deepInclude(stopped[0], { machine: "vm", how: "shut down (graceful)" })
       assert.isFalse(yield* vm.isUp())
       for (const use of [
