@@ -3,6 +3,7 @@ import type { Event } from "@nix-vm-test/core/events/Event"
 import { stripControl } from "./stripControl.ts"
 
 type Started = Extract<Event, { readonly _tag: "StepStarted" }>
+type Finished = Extract<Event, { readonly _tag: "StepFinished" }>
 
 export interface RunningStep {
   readonly started: Started
@@ -10,11 +11,20 @@ export interface RunningStep {
   readonly title: string
   /** Steps that it is part of. */
   readonly depth: number
+  /** Milliseconds in which nothing of it ran but the boot of a machine. */
+  readonly bootMs: number
+}
+
+/** A step, and since when it does nothing by steps of its own. */
+interface Entry extends RunningStep {
+  readonly idleSince: number
 }
 
 export interface RunningSteps {
   readonly start: (event: Started) => RunningStep
-  readonly finish: (id: string) => RunningStep | undefined
+  readonly finish: (event: Finished) => RunningStep | undefined
+  /** A machine got ready: what did nothing else until now was waiting for it. */
+  readonly booted: (elapsed: number) => void
   /** The step and those that it is part of, outermost first. */
   readonly chain: (id: string) => ReadonlyArray<RunningStep>
   /** Running steps of a machine, in the order in which they began. */
@@ -29,8 +39,17 @@ const titleOf = (title: string): string => {
   return `${stripControl(first)} … (+${rest.length === 1 ? "1 line" : `${rest.length} lines`})`
 }
 
+const isGroup = ({ kind }: Started): boolean => kind === "subtest" || kind === "nested"
+
 export const makeRunningSteps = (): RunningSteps => {
-  const running = new Map<string, RunningStep>()
+  const running = new Map<string, Entry>()
+  const change = (step: Entry | undefined, changes: Partial<Entry>): void => {
+    if (step !== undefined) running.set(step.started.step, { ...step, ...changes })
+  }
+  const innermost = (): ReadonlyArray<Entry> => {
+    const parents = new Set([...running.values()].map(({ started }) => started.parent))
+    return [...running.values()].filter(({ started }) => !parents.has(started.step))
+  }
   const chain = (id: string): ReadonlyArray<RunningStep> => {
     const step = running.get(id)
     if (step === undefined) return []
@@ -38,24 +57,33 @@ export const makeRunningSteps = (): RunningSteps => {
   }
   return {
     chain,
+    innermost,
     start: (event) => {
-      const step: RunningStep = {
+      const step: Entry = {
         started: event,
         title: titleOf(event.title),
-        depth: event.parent === undefined ? 0 : chain(event.parent).length
+        depth: event.parent === undefined ? 0 : chain(event.parent).length,
+        bootMs: 0,
+        idleSince: event.elapsed
       }
       running.set(event.step, step)
       return step
     },
-    finish: (id) => {
+    finish: ({ step: id, elapsed }) => {
       const step = running.get(id)
       running.delete(id)
+      const parent = step?.started.parent
+      if (step !== undefined && parent !== undefined) {
+        const waiting = running.get(parent)
+        change(waiting, { idleSince: elapsed, bootMs: (waiting?.bootMs ?? 0) + step.bootMs })
+      }
       return step
     },
-    of: (machine) => [...running.values()].filter(({ started }) => started.machine === machine),
-    innermost: () => {
-      const parents = new Set([...running.values()].map(({ started }) => started.parent))
-      return [...running.values()].filter(({ started }) => !parents.has(started.step))
-    }
+    booted: (elapsed) => {
+      for (const step of innermost().filter(({ started }) => isGroup(started))) {
+        change(step, { idleSince: elapsed, bootMs: step.bootMs + elapsed - step.idleSince })
+      }
+    },
+    of: (machine) => [...running.values()].filter(({ started }) => started.machine === machine)
   }
 }

@@ -9,13 +9,19 @@ import * as ByteSize from "effect/ByteSize"
 import { makeCollector } from "./Collector.ts"
 import { makeConsoleTails } from "./ConsoleTails.ts"
 import { formatDuration } from "./formatDuration.ts"
-import { activityBar, activityLine, continueActivity, type ImageActivity, isLineDue, readyLine } from "./ImageProgress.ts"
+import {
+  activityBar,
+  activityLine,
+  continueActivity,
+  type ImageActivity,
+  isLineDue,
+  readyLine
+} from "./ImageProgress.ts"
 import { makeLineAssembler } from "./LineAssembler.ts"
 import { makeLiveArea } from "./LiveArea.ts"
 import { makeEventMask } from "./maskEvents.ts"
 import { makeRunningSteps, type RunningStep } from "./RunningSteps.ts"
 import { type BootingMachine, statusLine } from "./statusLine.ts"
-import { makeSecretMask } from "./SecretMask.ts"
 import { stripControl, stripLines } from "./stripControl.ts"
 import { makeStyle } from "./Style.ts"
 import { summaryLines } from "./summary.ts"
@@ -47,7 +53,6 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
   const { interactive } = options
   const style = makeStyle(options)
   const mask = makeEventMask(options.secrets)
-  const lineMask = makeSecretMask(options.secrets)
   const collector = makeCollector()
   const tails = makeConsoleTails()
   const outputLines = makeLineAssembler()
@@ -101,17 +106,18 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
   const stepFinished = (event: EventOf<"StepFinished">): void => {
     for (const line of outputLines.end(event.step)) printOutput(event.step, line)
     announceChain(steps.chain(event.step).at(-2)?.started.step)
-    const step = steps.finish(event.step)
+    const step = steps.finish(event)
     if (step === undefined) return
     const { word, paint } = outcomes[event.outcome]
     const detail = event.detail === undefined ? "" : `: ${stripControl(event.detail)}`
-    const time = formatDuration(event.durationMs)
+    const time = formatDuration(event.durationMs - step.bootMs)
+    const boot = step.bootMs === 0 ? "" : `, after ${formatDuration(step.bootMs)} of boot`
     const isOneLine = !announced.delete(event.step)
-    const after = event.outcome === "passed" ? time : `${word} after ${time}${detail}`
+    const after = event.outcome === "passed" ? time + boot : `${word} after ${time}${boot}${detail}`
     print(
       isOneLine
         ? `${prefix(step.started.machine)}${step.title}  ${paint(after)}`
-        : `${prefix(step.started.machine)}${paint(`(${word}: ${step.title}, ${event.outcome === "passed" ? "in" : "after"} ${time}${detail})`)}`,
+        : `${prefix(step.started.machine)}${paint(`(${word}: ${step.title}, ${event.outcome === "passed" ? "in" : "after"} ${time}${boot}${detail})`)}`,
       step.depth
     )
   }
@@ -120,8 +126,7 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
     const machine = steps.chain(id).at(-1)?.started.machine
     if (machine === undefined) return
     announceChain(id)
-    // Once more, since the chunks' mask can't look through control sequences.
-    print(style.dim(`${machine} | ${lineMask.whole(stripControl(line))}`.trimEnd()))
+    print(style.dim(`${machine} | ${stripControl(line)}`.trimEnd()))
   }
   const commandOutput = (event: EventOf<"CommandOutput">): void => {
     if (options.console !== "all" || event.stream !== "stderr") return
@@ -161,18 +166,11 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
     if (!interactive) print(`${prefix(machine)}starting (${start === "cold" ? "cold boot" : "clone"})`)
   }
 
-  const machineReady = ({ machine, sinceStart }: EventOf<"MachineReady">): void => {
+  const machineReady = ({ machine, sinceStart, elapsed }: EventOf<"MachineReady">): void => {
     booting.delete(machine)
-    const phases = collector.report().machines.find(({ name }) => name === machine)?.phases ?? {}
-    const reached = [
-      ["kernel", phases.kernel],
-      ["user space", phases.userspace],
-      ["agent", phases.connected]
-    ].flatMap(([name, time]) => (typeof time === "number" ? [`${name} ${formatDuration(time)}`] : []))
+    steps.booted(elapsed)
     announceStepsOf(machine)
-    print(
-      `${prefix(machine)}ready in ${formatDuration(sinceStart)}${reached.length === 0 ? "" : style.dim(`  (${reached.join(", ")})`)}`
-    )
+    print(`${prefix(machine)}ready in ${formatDuration(sinceStart)}`)
   }
 
   const machineDied = ({ machine, reason, consoleTail }: EventOf<"MachineDied">): void => {
@@ -191,7 +189,7 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
   }
 
   const notice = ({ topic, text: what, machine }: EventOf<"Notice">): void => {
-    const paint = topic === "retry" || topic === "quirk" ? style.warning : style.dim
+    const paint = topic === "retry" ? style.warning : style.dim
     print(`${prefix(machine)}${paint(`${topic}: ${stripControl(what)}`)}`)
   }
 

@@ -1,13 +1,18 @@
 /** Takes secrets out of a run's events, before any reader shows or stores them. */
 import type { Event, Failure } from "@nix-vm-test/core/events/Event"
-import { stripLines } from "./stripControl.ts"
+import { makeControlStripper, stripLines } from "./stripControl.ts"
 import { makeSecretMask, type SecretMask } from "./SecretMask.ts"
 
 /**
  * A guest's control sequences within a secret would hide it from the mask and vanish on the screen: where they do, the text loses them.
+ * A stream, of which only pieces are known, loses all of them.
  */
 const seenThrough = (mask: SecretMask): SecretMask => ({
-  ...mask,
+  stream: () => {
+    const strip = makeControlStripper()
+    const stream = mask.stream()
+    return { push: (piece) => stream.push(strip(piece)), end: stream.end }
+  },
   whole: (text) => {
     const masked = mask.whole(text)
     const shown = stripLines(masked).join("\n")

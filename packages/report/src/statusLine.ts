@@ -41,13 +41,17 @@ export const statusLine = (options: {
   readonly style: Style
 }): string | undefined => {
   const { now, width, style } = options
+  // A subtest's title stands above already: it is told only where nothing else is.
+  const working = options.steps.filter(({ started }) => started.kind !== "subtest")
+  const booting = [...options.booting]
+  const steps = booting.length + working.length > 0 ? working : options.steps
   const items = [
-    ...[...options.booting].map(({ machine, phase, since }) => ({
+    ...booting.map(({ machine, phase, since }) => ({
       machine,
       text: `booting, ${awaited[phase]}`,
       since
     })),
-    ...options.steps.map(({ started, title }) => ({ machine: started.machine, text: title, since: started.elapsed }))
+    ...steps.map(({ started, title }) => ({ machine: started.machine, text: title, since: started.elapsed }))
   ]
   if (items.length === 0) return undefined
   // The texts share what the clock, the machines' names, the times and the gaps leave.

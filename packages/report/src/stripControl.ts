@@ -23,3 +23,32 @@ export const stripLines = (text: string): ReadonlyArray<string> => {
   const lines = text.split(/\r?\n/u)
   return (lines.at(-1) === "" ? lines.slice(0, -1) : lines).map(stripControl)
 }
+
+/** A sequence that the text's end cuts off, or may cut off. */
+const cutOff = new RegExp(
+  [
+    String.raw`(?:\x1b[PX^_\]]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*\x1b?$`,
+    String.raw`(?:\x1b\[|\x9b)[\x30-\x3f]*[\x20-\x2f]*$`,
+    String.raw`\x1b[\x20-\x2f]*$`
+  ].join("|"),
+  "u"
+)
+/** Control characters but for those that lay text out. */
+const invisible = /(?![\t\n\r])[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu
+
+/** Of a sequence that goes on and on, what later pieces need to know of it: how it began, and whether its end may have begun. */
+const shortened = (sequence: string): string =>
+  sequence.length < 256
+    ? sequence
+    : sequence.slice(0, sequence.startsWith("\u001b") ? 2 : 1) + (sequence.endsWith("\u001b") ? "\u001b" : "")
+
+/** Takes control sequences out of a text that comes in pieces, wherever it is cut. Lines and tabs stay. */
+export const makeControlStripper = (): ((piece: string) => string) => {
+  let kept = ""
+  return (piece) => {
+    const text = kept + piece
+    const end = text.search(cutOff)
+    kept = end < 0 ? "" : shortened(text.slice(end))
+    return (end < 0 ? text : text.slice(0, end)).replaceAll(sequences, "").replaceAll(invisible, "")
+  }
+}

@@ -8,6 +8,9 @@ import type { Style } from "./Style.ts"
 /** Lines of one block of evidence that are shown; the end tells most. */
 const evidenceLimit = 40
 
+/** Units in a boot's line; the event has more. */
+const slowestShown = 3
+
 const indented = (lines: ReadonlyArray<string>, by = "  "): ReadonlyArray<string> =>
   lines.map((line) => (line === "" ? "" : `${by}${line}`))
 
@@ -49,7 +52,7 @@ const bootLines = (machines: ReadonlyArray<MachineReport>, style: Style): Readon
   if (started.length === 0) return []
   const [heading = [], ...rows] = table(withoutEmptyColumns([["boot", ...bootColumns], ...started.map(bootRow)]))
   const slowest = (machine: MachineReport | undefined): ReadonlyArray<string> => {
-    const units = machine?.profile?.slowestUnits ?? []
+    const units = (machine?.profile?.slowestUnits ?? []).slice(0, slowestShown)
     return units.length === 0
       ? []
       : indented([

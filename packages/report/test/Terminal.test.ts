@@ -155,6 +155,23 @@ describe("on a terminal", () => {
     ])
   })
 
+  it("a boot that a subtest waits for is told apart from its own time", () => {
+    const events = makeTimeline([
+      [0, { _tag: "MachineStarting", machine: "vm", start: "cold", pid: 1 }],
+      [1000, { _tag: "StepStarted", step: "s1", kind: "subtest", title: "page" }],
+      [30_000, { _tag: "MachineReady", machine: "vm", sinceStart: 30_000 }],
+      [30_001, step("s2", "true", { machine: "vm", parent: "s1" })],
+      [31_501, finished("s2")],
+      [31_502, { _tag: "StepFinished", step: "s1", outcome: "passed", durationMs: 30_502 }]
+    ])
+    assert.deepStrictEqual(kept(events), [
+      "page",
+      "vm: ready in 30.0 s",
+      "  vm: true  1.50 s",
+      "(finished: page, in 1.50 s, after 29.0 s of boot)"
+    ])
+  })
+
   it("console lines stand below the step of their machine", () => {
     const events = makeTimeline([
       [0, step("s1", "one", { machine: "a" })],

@@ -103,6 +103,29 @@ describe("the events' mask", () => {
     assert.strictEqual(masked.at(-1)?._tag, "RunFinished")
   })
 
+  it.each([
+    ["hun\u001b[1mter2\n", 5],
+    ["hun\u001b]0;title\u0007ter2\n", 9],
+    [`hun\u001b]0;${"x".repeat(1000)}\u001b\\ter2\n`, 700],
+    ["hu\u009b31mnt\u001b(Ber2\n", 4]
+  ])("finds a secret in output that control sequences split, wherever it is cut: %j", (text, size) => {
+    const cuts = [...Array.from({ length: size }, (_, at) => [text.slice(0, at), text.slice(at)]), [...text]]
+    for (const pieces of cuts) {
+      const masked = maskAll(
+        ["hunter2"],
+        makeTimeline([
+          ...pieces.map(
+            (piece, at) =>
+              [at, { _tag: "CommandOutput", machine: "vm", step: "s1", stream: "stdout", text: piece }] as const
+          ),
+          [2000, { _tag: "StepFinished", step: "s1", outcome: "passed", durationMs: 1 }]
+        ])
+      )
+      const output = masked.map((event) => (event._tag === "CommandOutput" ? event.text : "")).join("")
+      assert.strictEqual(output, "***\n")
+    }
+  })
+
   it("changes nothing without secrets", () => {
     const events = makeTimeline([[5, { _tag: "ConsoleLine", machine: "vm", text: "\u001b[31mred\u001b[0m\r" }]])
     assert.deepStrictEqual(maskAll([], events), events)
