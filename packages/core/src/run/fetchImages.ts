@@ -1,18 +1,14 @@
-/** Gets the images of a test's machines, ready to be machines: each one once, with its progress as events. */
-import * as path from "node:path"
+/** Gets the images of a test's machines, ready to be machines: each one once, all at the same time, with their progress as events. */
 import * as Effect from "effect/Effect"
 import { EventBus } from "../events/EventBus.ts"
 import type { HostFacts } from "../plan/HostFacts.ts"
+import { resolveImageReference } from "../plan/resolveImageReference.ts"
 import type { StoredImage } from "../plan/StoredImage.ts"
 import type { ImageReference } from "../spec/ImageReference.ts"
 import type { TestSpec } from "../spec/TestSpec.ts"
 import { ImageCatalog } from "../store/ImageCatalog.ts"
 import { ImageStore } from "../store/ImageStore.ts"
 import { prepareImage } from "./prepareImage.ts"
-
-/** A user's own file is named from the test's folder. */
-const absolute = (reference: ImageReference, baseDirectory: string): ImageReference =>
-  reference._tag === "File" ? { ...reference, path: path.resolve(baseDirectory, reference.path) } : reference
 
 const referenceKey = (reference: ImageReference): string => JSON.stringify(reference)
 
@@ -24,20 +20,26 @@ export const fetchImages = Effect.fn("run.fetchImages")(function* (options: {
   const catalog = yield* ImageCatalog
   const store = yield* ImageStore
   const bus = yield* EventBus
-  const fetched = new Map<string, StoredImage>()
+  const references = Object.entries(options.spec.machines).map(([machine, { image }]) => ({
+    machine,
+    key: referenceKey(image),
+    image: resolveImageReference(image, options.baseDirectory)
+  }))
+  const distinct = [...new Map(references.map(({ key, image }) => [key, image]))]
+  const fetched = yield* Effect.forEach(
+    distinct,
+    Effect.fnUntraced(function* ([key, reference]) {
+      const image = yield* catalog.resolve(reference, options.host.architecture)
+      const stored = yield* store.materialize(image, bus.publishUnsafe)
+      return [key, yield* prepareImage({ image: stored, host: options.host })] as const
+    }),
+    { concurrency: "unbounded" }
+  )
+  const byReference = new Map(fetched)
   const images: Record<string, StoredImage> = {}
-  for (const [name, machine] of Object.entries(options.spec.machines)) {
-    const key = referenceKey(machine.image)
-    const known = fetched.get(key)
-    if (known !== undefined) {
-      images[name] = known
-      continue
-    }
-    const image = yield* catalog.resolve(absolute(machine.image, options.baseDirectory), options.host.architecture)
-    const stored = yield* store.materialize(image, bus.publishUnsafe)
-    const ready = yield* prepareImage({ image: stored, host: options.host })
-    fetched.set(key, ready)
-    images[name] = ready
+  for (const { machine, key } of references) {
+    const image = byReference.get(key)
+    if (image !== undefined) images[machine] = image
   }
   return images
 })

@@ -17,6 +17,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { useCache } from "./ownCache.ts"
 
 export interface GuestsShape {
   /** The handle of a machine of the spec. */
@@ -34,6 +35,13 @@ export interface GuestsOptions {
   readonly start?: boolean
   /** What the spec's images are, in place of the registry's. */
   readonly catalog?: Layer.Layer<ImageCatalog>
+  /** Folder of the images' cache, in place of the user's. */
+  readonly cache?: string
+}
+
+const servicesFor = ({ catalog, cache }: GuestsOptions) => {
+  const services = cache === undefined ? runServices : Layer.provide(runServices, useCache(cache))
+  return catalog === undefined ? services : Layer.provideMerge(catalog, services)
 }
 
 const temporaryFolder = Effect.acquireRelease(
@@ -61,7 +69,7 @@ export class Guests extends Context.Service<Guests, GuestsShape>()("test/Guests"
           outputDirectory
         })
         if (options.start !== false) {
-          yield* Effect.forEach(machines, ({ power }) => power.start, { discard: true })
+          yield* Effect.forEach(machines, ({ power }) => power.start, { concurrency: "unbounded", discard: true })
         }
         const runMachine = (name: string): RunMachine => {
           const found = machines.find(({ machine }) => machine.name === name)
@@ -75,9 +83,5 @@ export class Guests extends Context.Service<Guests, GuestsShape>()("test/Guests"
           outputDirectory
         })
       })
-    ).pipe(
-      Layer.provideMerge(
-        options.catalog === undefined ? runServices : Layer.provideMerge(options.catalog, runServices)
-      )
-    )
+    ).pipe(Layer.provideMerge(servicesFor(options)))
 }
