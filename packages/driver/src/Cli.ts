@@ -1,10 +1,11 @@
 import * as Command from "effect/cli/Command"
 import { doctor } from "./commands/doctor.ts"
+import { report } from "./commands/report.ts"
 import { run } from "./commands/run.ts"
 import { shell } from "./commands/shell.ts"
 
 /** The whole command line; each subcommand has its own file. */
 export const Cli = Command.make("nix-vm-test").pipe(
   Command.withDescription("Integration tests on real Linux virtual machines"),
-  Command.withSubcommands([run, shell, doctor])
+  Command.withSubcommands([run, shell, report, doctor])
 )

@@ -14,6 +14,8 @@ const flags = {
 export const doctor = Command.make("doctor", flags, (options) =>
   Effect.promise(() => import("../doctor/examine.ts")).pipe(Effect.flatMap(({ examine }) => examine(options)))
 ).pipe(
-  Command.withDescription("Show what this host has and lacks for running tests; exits with 2 when something is missing"),
+  Command.withDescription(
+    "Show what this host has and lacks for running tests; exits with 2 when something is missing"
+  ),
   Command.withShortDescription("Show what this host lacks for running tests")
 )

@@ -16,7 +16,9 @@ const flags = {
     Flag.optional
   ),
   console: Flag.Literals("console", ["all", "failure", "none"]).pipe(
-    Flag.withDescription("Which console lines of guests are shown (default: failure, their end where something failed)"),
+    Flag.withDescription(
+      "Which console lines of guests are shown (default: failure, their end where something failed)"
+    ),
     Flag.withDefault("failure" as const)
   ),
   secret: Flag.String("secret").pipe(
@@ -41,6 +43,9 @@ export const run = Command.make("run", flags, (options) =>
   Command.withShortDescription("Run a test on real virtual machines"),
   Command.withExamples([
     { command: "nix-vm-test run examples/hello/hello.ts", description: "run a test" },
-    { command: "nix-vm-test run -o out test.ts", description: "and keep its events, console logs and copied files in out" }
+    {
+      command: "nix-vm-test run -o out test.ts",
+      description: "and keep its events, console logs and copied files in out"
+    }
   ])
 )

@@ -10,6 +10,7 @@ import { failureLines } from "@nix-vm-test/report/summary"
 import * as Effect from "effect/Effect"
 import { Concluded } from "../Concluded.ts"
 import { runServices } from "../run/services.ts"
+import { wantsColor } from "../wantsColor.ts"
 import { showBootProgress } from "./bootProgress.ts"
 import { isAtTerminal } from "./LocalTerminal.ts"
 import { runShell } from "./runShell.ts"
@@ -33,7 +34,9 @@ const isInterlude = (error: MachineError): boolean =>
 /** A shell, and one more each time that the guest comes back. */
 const shellIn = (run: RunMachine): Effect.Effect<number, MachineError> =>
   Effect.flatMap(run.power.running, (incarnation) =>
-    inIncarnation({ name: run.machine.name, console: run.console }, incarnation, (channel) => Effect.scoped(runShell(channel)))
+    inIncarnation({ name: run.machine.name, console: run.console }, incarnation, (channel) =>
+      Effect.scoped(runShell(channel))
+    )
   ).pipe(
     Effect.catch((error) => {
       if (error.reason._tag === "GuestPoweredOff") return Effect.as(say("The guest powered itself off."), 0)
@@ -44,7 +47,9 @@ const shellIn = (run: RunMachine): Effect.Effect<number, MachineError> =>
   )
 
 const open = Effect.fnUntraced(function* (options: OpenShellOptions, color: boolean) {
-  const spec = yield* Effect.fromResult(decodeSpec({ spec: yield* Effect.fromResult(shellSpec(options)), origin: "nix-vm-test shell" }))
+  const spec = yield* Effect.fromResult(
+    decodeSpec({ spec: yield* Effect.fromResult(shellSpec(options)), origin: "nix-vm-test shell" })
+  )
   const folder = process.cwd()
   const progress = yield* showBootProgress({ color })
   const { machines } = yield* openMachines({ spec, baseDirectory: folder, outputDirectory: folder })
@@ -58,7 +63,7 @@ const open = Effect.fnUntraced(function* (options: OpenShellOptions, color: bool
 
 /** Opens a shell. Fails with `ShellExited` when its exit code is not 0, with `Concluded` when the machine failed, which was said then. */
 export const openShell = Effect.fn("driver.openShell")(function* (options: OpenShellOptions) {
-  const color = !options.noColor && process.stderr.isTTY && process.env["NO_COLOR"] === undefined
+  const color = wantsColor(process.stderr, options)
   const exitCode = yield* open(options, color).pipe(
     Effect.scoped,
     Effect.provide(runServices),

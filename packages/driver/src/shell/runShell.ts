@@ -20,9 +20,9 @@ const show = (guest: GuestProcess): Effect.Effect<number, GuestError> =>
 
 const interactive = Effect.fnUntraced(function* (channel: GuestChannel) {
   const terminal = yield* takeTerminal
-  const guest = yield* channel.spawn({ command: loginShell, terminal: terminal.size() }).pipe(
-    Effect.onError(() => terminal.reset)
-  )
+  const guest = yield* channel
+    .spawn({ command: loginShell, terminal: terminal.size() })
+    .pipe(Effect.onError(() => terminal.reset))
   const isEscape = makeEscapeKeys()
   const typed = terminal.keys.pipe(
     Stream.takeWhile((bytes) => !isEscape(bytes, performance.now())),
