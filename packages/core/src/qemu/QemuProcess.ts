@@ -28,6 +28,8 @@ export interface QemuProcessOptions {
   /** Where QEMU shall serve QMP: a path of less than 108 bytes that does not exist yet. */
   readonly qmpPath: string
   readonly cwd?: string | undefined
+  /** Called with the process's id as soon as it has been started, before QEMU answers; must not throw. */
+  readonly onSpawned?: ((pid: number) => void) | undefined
   /** Called for every QMP event from the first one on; must not throw. */
   readonly onEvent?: ((event: QmpEvent) => void) | undefined
   /** Milliseconds from the start to QMP's answer. Default 60 000; an end of the process is noticed at once. */
@@ -146,6 +148,7 @@ export const spawnQemu = Effect.fn("QemuProcess.spawn")(function* (
   options: QemuProcessOptions
 ): Effect.fn.Return<QemuProcess, QemuError, Qemu | ChildProcesses | UnixSockets | Scope.Scope> {
   const child = yield* start(options)
+  options.onSpawned?.(child.pid)
   const exited = exitOf(child)
   const answerWithinMs = options.answerWithinMs ?? 60_000
 

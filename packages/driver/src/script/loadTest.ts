@@ -1,7 +1,6 @@
 /** A test from a file: a script that defines its own machines, or a spec that names its script. */
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
-import { pathToFileURL } from "node:url"
 import { TestFailure } from "@nix-vm-test/core/machine/TestFailure"
 import { UsageError } from "@nix-vm-test/core/run/UsageError"
 import { guardScript } from "@nix-vm-test/core/script/guardScript"
@@ -12,7 +11,7 @@ import type { TestSpec } from "@nix-vm-test/core/spec/TestSpec"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { importFailed } from "./importFailed.ts"
-import { prepareScriptModules } from "./scriptModules.ts"
+import { importModule } from "./scriptModules.ts"
 
 export interface LoadedTest {
   readonly spec: TestSpec
@@ -33,13 +32,7 @@ const neverLoaded = (file: string): TestFailure =>
 const scriptEndings = [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".tsx"]
 
 const importScript = Effect.fnUntraced(function* (file: string) {
-  const imported = Effect.tryPromise({
-    try: async (): Promise<unknown> => {
-      await prepareScriptModules()
-      return await import(pathToFileURL(file).href)
-    },
-    catch: (error) => error
-  }).pipe(
+  const imported = importModule(file).pipe(
     Effect.catch((error) => Effect.flatMap(importFailed(error, file), Effect.fail)),
     Effect.timeoutOrElse({
       duration: Duration.seconds(importLimitSeconds),
