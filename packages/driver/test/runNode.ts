@@ -12,18 +12,21 @@ export interface RunNodeOptions {
   readonly script: string
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
+  /** Text for its stdin, which is empty without. */
+  readonly stdin?: string
   /** Called with all of stdout so far; what it returns is sent to the process as a signal. */
   readonly onOutput?: (stdout: string) => NodeJS.Signals | undefined
 }
 
 /** Runs a script by Node in a process of its own, as users do. */
-export const runNode = ({ script, args = [], env = {}, onOutput }: RunNodeOptions): Promise<Ended> =>
+export const runNode = ({ script, args = [], env = {}, stdin = "", onOutput }: RunNodeOptions): Promise<Ended> =>
   new Promise((resolve, reject) => {
     const path = fileURLToPath(new URL(script, import.meta.url))
     const child = spawn(process.execPath, [path, ...args], {
       env: { ...process.env, NO_COLOR: "1", ...env },
-      stdio: ["ignore", "pipe", "pipe"]
+      stdio: ["pipe", "pipe", "pipe"]
     })
+    child.stdin.end(stdin)
     let stdout = ""
     let stderr = ""
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {

@@ -1,6 +1,7 @@
 /** The progress of one image as lines: a bar for a terminal, now and then a line elsewhere. */
 import type { Event } from "@nix-vm-test/core/events/Event"
 import * as ByteSize from "effect/ByteSize"
+import { formatClock } from "./formatClock.ts"
 import { formatDuration } from "./formatDuration.ts"
 import type { Style } from "./Style.ts"
 
@@ -73,14 +74,16 @@ export const activityLine = (activity: ImageActivity, style: Style): string => {
   return [`${image}: ${text}`, ...facts.filter((fact) => fact !== "").map(style.dim)].join("  ")
 }
 
-/** The same with a bar, for a line that is drawn again and again. */
-export const activityBar = (activity: ImageActivity, style: Style): string => {
-  const { image, text } = activity.last
+/** The same with a bar, for a line that is drawn again and again; `now` is milliseconds since the run began. */
+export const activityBar = (activity: ImageActivity, now: number, style: Style): string => {
+  const { image, text, unit } = activity.last
   const part = share(activity.last)
   if (part === undefined) return activityLine(activity, style)
   const filled = Math.round(part * barWidth)
   const bar = `${"━".repeat(filled)}${style.dim("─".repeat(barWidth - filled))}`
-  const facts = [amount(activity.last), pace(activity)].filter((fact) => fact !== "").map(style.dim)
+  // Steps are of different lengths: the time shows that it goes on.
+  const progressed = unit === "steps" ? formatClock(now - activity.since) : pace(activity)
+  const facts = [amount(activity.last), progressed].filter((fact) => fact !== "").map(style.dim)
   return [`${image}: ${text}`, bar, percent(part).padStart(5), ...facts].join("  ")
 }
 

@@ -45,6 +45,8 @@ export interface TerminalReport {
   readonly tick: (elapsed: number) => void
   /** Leaves the terminal clean when no more events come, also in the midst of a run. */
   readonly end: () => void
+  /** The same, and the summary of a run whose end was never told. */
+  readonly breakOff: () => void
 }
 
 type EventOf<Tag extends Event["_tag"]> = Extract<Event, { readonly _tag: Tag }>
@@ -71,7 +73,7 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
 
   const flush = (): void => {
     const status = statusLine({ now, width: options.width, booting: booting.values(), steps: steps.innermost(), style })
-    const bars = [...images.values()].map((activity) => activityBar(activity, style))
+    const bars = [...images.values()].map((activity) => activityBar(activity, now, style))
     live.draw({ text, live: interactive ? [...bars, ...(status === undefined ? [] : [status])] : [] })
     text = ""
   }
@@ -267,6 +269,10 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
       now = Math.max(now, elapsed)
       flush()
     },
-    end: () => live.draw({ text, live: [] })
+    end: () => live.draw({ text, live: [] }),
+    breakOff: () => {
+      if (collector.report().verdict === undefined) runFinished()
+      live.draw({ text, live: [] })
+    }
   }
 }

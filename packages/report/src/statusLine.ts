@@ -1,5 +1,6 @@
 /** What runs now, in one line: the run's time, machines that boot, the innermost steps. */
 import type { MachinePhase } from "@nix-vm-test/core/events/Event"
+import { formatClock } from "./formatClock.ts"
 import type { RunningStep } from "./RunningSteps.ts"
 import type { Style } from "./Style.ts"
 
@@ -22,11 +23,6 @@ const awaited: Readonly<Record<MachinePhase, string>> = {
   disk: "set-up",
   shares: "set-up",
   ready: "ready"
-}
-
-const clock = (milliseconds: number): string => {
-  const seconds = Math.floor(milliseconds / 1000)
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`
 }
 
 const shortened = (text: string, width: number): string =>
@@ -59,7 +55,7 @@ export const statusLine = (options: {
   const room = Math.max(12, Math.floor((width - 6 - names) / items.length) - 8)
   const shown = items.map(({ machine, text, since }) => {
     const prefix = machine === undefined ? "" : `${style.machine(machine)}: `
-    return `${prefix}${shortened(text, room)} ${style.dim(clock(now - since))}`
+    return `${prefix}${shortened(text, room)} ${style.dim(formatClock(now - since))}`
   })
-  return [style.dim(clock(now)), ...shown].join("  ")
+  return [style.dim(formatClock(now)), ...shown].join("  ")
 }

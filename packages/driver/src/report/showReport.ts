@@ -32,6 +32,7 @@ export const showReport = Effect.fn("driver.showReport")(function* (options: Sho
   })
   yield* readEventLog(yield* fileOf(options.log)).pipe(
     Stream.runForEach((event) => Effect.sync(() => report.event(event))),
+    Effect.andThen(Effect.sync(report.breakOff)),
     Effect.ensuring(Effect.sync(report.end))
   )
 })

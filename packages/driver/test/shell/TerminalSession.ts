@@ -1,0 +1,72 @@
+/** The command on a pseudo-terminal of its own, as a person has it: util-linux' `script` makes the terminal. */
+import { execFile, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
+
+export interface TerminalSession extends Disposable {
+  readonly type: (keys: string) => void
+  /** Resolves with everything shown so far once it has the pattern after what earlier calls have matched. */
+  readonly see: (pattern: RegExp) => Promise<string>
+  /** Kills the process below it that has the given name. */
+  readonly kill: (name: string) => Promise<void>
+  readonly resize: (size: { readonly rows: number; readonly columns: number }) => Promise<void>
+}
+
+const run = promisify(execFile)
+
+/** Processes below another one, by name. */
+const descendants = async (ancestor: number, name: string): Promise<ReadonlyArray<number>> => {
+  const { stdout } = await run("ps", ["-eo", "pid=,ppid=,comm="])
+  const rows = stdout.split("\n").map((line) => line.trim().split(/\s+/u))
+  const below = (pid: string): ReadonlyArray<ReadonlyArray<string>> =>
+    rows.filter(([, parent]) => parent === pid).flatMap((row) => [row, ...below(row[0] ?? "")])
+  return below(String(ancestor)).flatMap(([pid, , command]) => (command?.startsWith(name) ? [Number(pid)] : []))
+}
+
+/** Runs `nix-vm-test ARGS` on a terminal; afterwards its exit code and the terminal's modes are printed there. */
+export const openTerminalSession = (args: string): TerminalSession => {
+  const quoted = [process.execPath, main].map((word) => `'${word}'`).join(" ")
+  const command = `tty; stty rows 33 columns 101; ${quoted} ${args}; echo "code=$?"; stty -a; echo over`
+  const child = spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"], {
+    stdio: ["pipe", "pipe", "inherit"]
+  })
+  let shown = ""
+  let seenTo = 0
+  let look = (): void => {}
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    shown += text
+    look()
+  })
+  let ended = false
+  child.on("close", () => {
+    ended = true
+    look()
+  })
+  const see = (pattern: RegExp): Promise<string> =>
+    new Promise((resolve, reject) => {
+      look = () => {
+        const match = pattern.exec(shown.slice(seenTo))
+        if (match !== null) {
+          seenTo += match.index + match[0].length
+          resolve(shown)
+        } else if (ended) {
+          reject(new Error(`it ended without ${pattern}:\n${shown}`))
+        }
+      }
+      look()
+    })
+  return {
+    see,
+    kill: async (name) => {
+      for (const pid of await descendants(child.pid ?? 0, name)) process.kill(pid, "SIGKILL")
+    },
+    type: (keys) => void child.stdin.write(keys),
+    resize: async ({ rows, columns }) => {
+      const [terminal = ""] = /\/dev\/pts\/\d+/u.exec(shown) ?? []
+      await run("stty", ["-F", terminal, "rows", String(rows), "columns", String(columns)])
+    },
+    [Symbol.dispose]: () => void child.kill("SIGKILL")
+  }
+}
