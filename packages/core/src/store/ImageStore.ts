@@ -17,7 +17,14 @@ import { ImageError } from "./ImageError.ts"
 import { obtainFile } from "./source/fileSource.ts"
 import { lookUpPackages, obtainPackages } from "./source/packagesSource.ts"
 import { obtainPinned, pinnedKey } from "./source/pinnedSource.ts"
-import { type ImageReport, lookUpKey, notice, progress, type SourceRequest, type SourceServices } from "./source/SourceRequest.ts"
+import {
+  type ImageReport,
+  lookUpKey,
+  notice,
+  progress,
+  type SourceRequest,
+  type SourceServices
+} from "./source/SourceRequest.ts"
 
 export interface ImageStoreOptions {
   /** The `qemu-img` program. */
@@ -31,7 +38,10 @@ export interface ImageStoreShape {
    * Gives an image's files: from the cache, else from the first of its sources that can be had, with a notice when that is not the
    * first. Wrong bytes are an error, never a reason to try another source. `onReport` is called in order and must not throw.
    */
-  readonly materialize: (image: Image, onReport?: (report: ImageReport) => void) => Effect.Effect<StoredImage, ImageError>
+  readonly materialize: (
+    image: Image,
+    onReport?: (report: ImageReport) => void
+  ) => Effect.Effect<StoredImage, ImageError>
 }
 
 /** As errors name it. */
@@ -70,13 +80,19 @@ const obtain = (request: SourceRequest, source: ImageSource) => {
 
 /** The source is out of reach, so another one may do. All other errors want somebody's attention. */
 const isOutOfReach = (error: ImageError): boolean =>
-  ["DownloadFailed", "BuildFailed", "BuildToolsMissing", "NoDebianMirror", "UnknownRecipe", "FileMissing"].includes(error.reason._tag)
+  ["DownloadFailed", "BuildFailed", "BuildToolsMissing", "NoDebianMirror", "UnknownRecipe", "FileMissing"].includes(
+    error.reason._tag
+  )
 
 /** What was tried in vain, in words that fit into one line. */
 const failedAttempt = (source: ImageSource, error: ImageError): string => {
   const { reason } = error
   if (reason._tag === "DownloadFailed") {
-    return `can't be downloaded (${reason.attempts.map(({ url, why }) => `${new URL(url).host}: ${why}`).join("; ")})`
+    // Mirrors that fail in the same way are one trouble, the network's: the first stands for all.
+    const distinct = [
+      ...new Map(reason.attempts.toReversed().map(({ url, why }) => [why, `${new URL(url).host}: ${why}`])).values()
+    ]
+    return `can't be downloaded (${distinct.toReversed().join("; ")})`
   }
   const verb = { Pinned: "be downloaded", Packages: "be built", File: "be read" } as const
   return `can't ${verb[source._tag]} (${error.message.split("\n", 1)[0]})`
@@ -132,7 +148,9 @@ const materialize = Effect.fn("ImageStore.materialize")(function* (
 })
 
 export class ImageStore extends Context.Service<ImageStore, ImageStoreShape>()("@nix-vm-test/core/ImageStore") {
-  static readonly layer = (options: ImageStoreOptions): Layer.Layer<ImageStore, never, CacheDirectory | SourceServices> =>
+  static readonly layer = (
+    options: ImageStoreOptions
+  ): Layer.Layer<ImageStore, never, CacheDirectory | SourceServices> =>
     Layer.effect(
       ImageStore,
       Effect.gen(function* () {
