@@ -79,10 +79,9 @@ const makeSeed = Effect.fnUntraced(function* (userData: string) {
 
 const materialize = (recipe: string) => ImageStore.use((images) => images.materialize(imageOf({ _tag: "Packages", recipe })))
 
-const userData = `#cloud-config
-runcmd:
-  - systemctl list-units --failed --plain --no-legend | sed 's/^/failed unit: /' >/dev/console
-  - echo "seed was run" >/dev/console
+const userData = `#!/bin/sh
+systemctl list-units --failed --plain --no-legend | sed 's/^/failed unit: /' >/dev/console
+echo "seed was run" >/dev/console
 `
 
 layer(store, { excludeTestServices: true })("images built from packages", (it) => {
