@@ -47,7 +47,11 @@ export const commandText = (command: Command): string => (typeof command === "st
 
 const toExecOptions = Effect.fnUntraced(function* (context: MachineContext, command: Command, options: CommandOptions) {
   const timeoutMs =
-    options.timeout === null ? undefined : options.timeout === undefined ? context.limits.commandMs() : yield* limitToMs(options.timeout)
+    options.timeout === null
+      ? undefined
+      : options.timeout === undefined
+        ? context.limits.commandMs()
+        : yield* limitToMs(options.timeout)
   const stdin = typeof options.stdin === "string" ? new TextEncoder().encode(options.stdin) : options.stdin
   const request: ExecOptions & { readonly maxOutputBytes?: number | undefined } = {
     command,
@@ -121,7 +125,11 @@ const runIn = Effect.fnUntraced(function* (
 const withText = (result: ExecResult): CommandResult => ({ ...result, text: new TextDecoder().decode(result.stdout) })
 
 /** Runs a command that is not the test's own: no step, no output in the log. */
-export const runQuietly = Effect.fnUntraced(function* (context: MachineContext, command: Command, options: CommandOptions = {}) {
+export const runQuietly = Effect.fnUntraced(function* (
+  context: MachineContext,
+  command: Command,
+  options: CommandOptions = {}
+) {
   const request = yield* toExecOptions(context, command, options)
   return withText(yield* commandInGuest(context, command, (channel) => channel.exec(request)))
 })
@@ -217,20 +225,35 @@ export const fail = (
     })
   )
 
-/** One try of a wait over a command; it may use up what is left of the wait, and its own options. */
-const attemptOf =
-  (context: MachineContext, command: Command, options: CommandOptions, wanted: "success" | "failure") =>
-  (leftMs: number): Effect.Effect<PollAttempt<string>, OperationError> =>
-    Effect.map(runQuietly(context, command, { ...options, timeout: Math.max(leftMs, 1) / 1000 }), (result) => {
-      const succeeded = result.exitCode === 0 && !result.timedOut
-      if (succeeded === (wanted === "success")) return { done: true, value: result.text }
-      const how = result.timedOut
-        ? "it did not end in time"
-        : result.signal === 0
-          ? `exit code ${result.exitCode}`
-          : `killed by signal ${result.signal}`
-      return { done: false, seen: how, evidence: outputEvidence(result) }
-    })
+/**
+ * Tries of a wait over a command. A try may use up what is left of the wait, so that the last one is cut short by its end: what the last
+ * complete one said is told then.
+ */
+const attemptsOf = (
+  context: MachineContext,
+  command: Command,
+  options: CommandOptions,
+  wanted: "success" | "failure"
+): ((leftMs: number) => Effect.Effect<PollAttempt<string>, OperationError>) => {
+  let complete: CommandResult | undefined = undefined
+  return Effect.fnUntraced(function* (leftMs): Effect.fn.Return<PollAttempt<string>, OperationError> {
+    const result = yield* runQuietly(context, command, { ...options, timeout: Math.max(leftMs, 1) / 1000 })
+    if (result.timedOut) {
+      const shown = complete ?? result
+      return { done: false, seen: outcomeText(shown), evidence: outputEvidence(shown) }
+    }
+    if ((result.exitCode === 0) === (wanted === "success")) return { done: true, value: result.text }
+    complete = result
+    return { done: false, seen: outcomeText(result), evidence: outputEvidence(result) }
+  })
+}
+
+const outcomeText = (result: CommandResult): string =>
+  result.timedOut
+    ? "it did not end in time"
+    : result.signal === 0
+      ? `exit code ${result.exitCode}`
+      : `killed by signal ${result.signal}`
 
 /** Runs a command again and again, at most 50 ms apart, until it succeeds; gives the last stdout. Default limit 15 min. */
 export const waitUntilSucceeds = (
@@ -242,7 +265,7 @@ export const waitUntilSucceeds = (
     title: `waiting for success: ${commandText(command)}`,
     waitedFor: `\`${commandText(command)}\` to succeed`,
     timeout: options.timeout ?? undefined,
-    attempt: attemptOf(context, command, options, "success")
+    attempt: attemptsOf(context, command, options, "success")
   })
 
 /** Runs a command again and again, at most 50 ms apart, until it fails; gives the last stdout. Default limit 15 min. */
@@ -255,5 +278,5 @@ export const waitUntilFails = (
     title: `waiting for failure: ${commandText(command)}`,
     waitedFor: `\`${commandText(command)}\` to fail`,
     timeout: options.timeout ?? undefined,
-    attempt: attemptOf(context, command, options, "failure")
+    attempt: attemptsOf(context, command, options, "failure")
   })

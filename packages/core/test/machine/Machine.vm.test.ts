@@ -1,5 +1,6 @@
 /** The operations on a machine that runs: one guest for all of them. */
 import { describe, layer } from "@effect/vitest"
+import { scriptsSuite } from "../promise/scriptsSuite.ts"
 import { Guests } from "../support/Guests.ts"
 import { commandsSuite } from "./commandsSuite.ts"
 import { filesSuite } from "./filesSuite.ts"
@@ -17,6 +18,9 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("Machine", (
   })
   describe("waits", () => {
     waitsSuite(it)
+  })
+  describe("scripts", () => {
+    scriptsSuite(it)
   })
   describe("files", () => {
     filesSuite(it)

@@ -133,7 +133,7 @@ export const commandsSuite: GuestSuite = (it) => {
       ])
       assert.strictEqual(
         (yield* Effect.flip(vm.succeed("true", { timeout: "soon" }))).message,
-        'vm: "soon" is no duration: write seconds as a number, or "90s", "15min"'
+        '"soon" is no duration: write seconds as a number, or "90s", "15min"'
       )
     })
   )

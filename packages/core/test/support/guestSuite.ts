@@ -2,9 +2,11 @@
 import type { Vitest } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Event } from "@nix-vm-test/core/events/Event"
+import type { EventBus } from "@nix-vm-test/core/events/EventBus"
+import type { Steps } from "@nix-vm-test/core/machine/Steps"
 import { Guests } from "./Guests.ts"
 
-export type GuestSuite = (it: Vitest.MethodsNonLive<Guests>) => void
+export type GuestSuite = (it: Vitest.MethodsNonLive<Guests | EventBus | Steps>) => void
 
 /** The machine that all suites share. */
 export const theMachine = Effect.map(Guests, (guests) => guests.machine("vm"))
