@@ -13,9 +13,10 @@ import { factsOf, familyNamed, toImage } from "./toImage.ts"
 const byVersion = (one: string, other: string): number => one.localeCompare(other, "en", { numeric: true })
 
 const versionsOf = (registry: Registry): ReadonlyArray<string> =>
-  [...new Set(registry.images.map(({ version }) => version))].sort(byVersion)
+  [...new Set(registry.images.map(({ version }) => version))].toSorted(byVersion)
 
-const namesOf = (registry: Registry): ReadonlyArray<string> => versionsOf(registry).map((version) => `${registry.family}:${version}`)
+const namesOf = (registry: Registry): ReadonlyArray<string> =>
+  versionsOf(registry).map((version) => `${registry.family}:${version}`)
 
 /** Every name of the registry, a family's versions in their order. */
 export const catalogNames: ReadonlyArray<string> = registries.flatMap(namesOf)
@@ -34,14 +35,20 @@ const resolveName = (reference: NamedImage, architecture: Architecture): Effect.
   const [familyName = "", version] = name.split(":")
   const registry = registries.find(({ family }) => family === familyName)
   if (registry === undefined) {
-    const meant = nearest(familyName, registries.map(({ family }) => family))
+    const meant = nearest(
+      familyName,
+      registries.map(({ family }) => family)
+    )
     const names = catalogNames.filter((known) => known.startsWith(`${meant}:`))
     const same = names.filter((known) => known === `${meant}:${version}`)
     return Effect.fail(unknown(name, same.length > 0 ? same : names))
   }
   const rows = rowsOf(registry, version)
   if (rows.length === 0) {
-    const codename = nearest(version ?? "", registry.images.map((row) => row.codename))
+    const codename = nearest(
+      version ?? "",
+      registry.images.map((row) => row.codename)
+    )
     return Effect.fail(unknown(name, codename === undefined ? namesOf(registry) : [`${familyName}:${codename}`]))
   }
   const row = rows.find((candidate) => candidate.architecture === architecture)
@@ -50,9 +57,11 @@ const resolveName = (reference: NamedImage, architecture: Architecture): Effect.
     : Effect.succeed(toImage(familyName, row))
 }
 
+const fileNameOf = (address: string): string => address.slice(address.lastIndexOf("/") + 1)
+
 /** A family whose name stands in the file's own, and the version after it, such as `debian-12-generic-amd64.qcow2`. */
 const guessFromName = (address: string): { readonly family: Family; readonly version: string } | undefined => {
-  const fileName = address.slice(address.lastIndexOf("/") + 1).toLowerCase()
+  const fileName = fileNameOf(address).toLowerCase()
   const family = families.find((candidate) => fileName.startsWith(candidate.name))
   if (family === undefined) return undefined
   const version = /^[-_]?v?(\d+(?:\.\d+)?)/u.exec(fileName.slice(family.name.length))?.[1]
@@ -73,7 +82,7 @@ const ownImage = ({ reference, address, source, architecture }: OwnImage): Image
   const family = reference.family === undefined ? (guess?.family ?? unknownFamily) : familyNamed(reference.family)
   const version = reference.version ?? (guess?.family === family ? guess.version : "")
   return {
-    id: address,
+    id: fileNameOf(address),
     family: reference.family ?? family.name,
     version,
     architecture,
@@ -85,7 +94,10 @@ const ownImage = ({ reference, address, source, architecture }: OwnImage): Image
 }
 
 /** The image that a reference stands for; see `ImageCatalog`. */
-export const resolveReference = (reference: ImageReference, architecture: Architecture): Effect.Effect<Image, ImageError> => {
+export const resolveReference = (
+  reference: ImageReference,
+  architecture: Architecture
+): Effect.Effect<Image, ImageError> => {
   switch (reference._tag) {
     case "Named":
       return resolveName(reference, architecture)

@@ -66,12 +66,23 @@ export const isLineDue = ({ last, printed }: ImageActivity): boolean =>
 
 const percent = (part: number): string => `${Math.floor(part * 100)} %`
 
+/** How far and how fast; of a download that has only begun, how much it is. */
+const plainFacts = (activity: ImageActivity): ReadonlyArray<string> => {
+  const { last } = activity
+  const part = share(last)
+  if (last.unit !== "bytes" || last.total === undefined || part === undefined) return [amount(last), pace(activity)]
+  return part < 0.01 ? [bytes(last.total)] : [percent(part), amount(last), pace(activity)]
+}
+
 /** One line: image, what is done, how far, how fast. */
 export const activityLine = (activity: ImageActivity, style: Style): string => {
-  const { image, text, unit } = activity.last
-  const part = unit === "bytes" ? share(activity.last) : undefined
-  const facts = [part === undefined ? "" : percent(part), amount(activity.last), pace(activity)]
-  return [`${image}: ${text}`, ...facts.filter((fact) => fact !== "").map(style.dim)].join("  ")
+  const { image, text } = activity.last
+  return [
+    `${image}: ${text}`,
+    ...plainFacts(activity)
+      .filter((fact) => fact !== "")
+      .map(style.dim)
+  ].join("  ")
 }
 
 /** The same with a bar, for a line that is drawn again and again; `now` is milliseconds since the run began. */

@@ -17,12 +17,6 @@ const reportIntervalMs = 200
 /** The image's key in the cache. */
 export const pinnedKey = (source: PinnedSource): string => `${source.digest.algorithm}-${source.digest.hex}`
 
-/** Without the folders between host and file: a line on a terminal is short. */
-const describeDownload = (url: string): string => {
-  const { host, pathname } = new URL(url)
-  return `downloading ${pathname.slice(pathname.lastIndexOf("/") + 1)} from ${host}`
-}
-
 /** Reports a download every now and then, and its end. */
 const reporter = (request: SourceRequest, source: PinnedSource) => {
   let last = 0
@@ -31,7 +25,7 @@ const reporter = (request: SourceRequest, source: PinnedSource) => {
     const total = totalBytes ?? source.size
     if (now - last < reportIntervalMs && doneBytes !== total) return
     last = now
-    progress(request, "download", describeDownload(url), { done: doneBytes, total, unit: "bytes" })
+    progress(request, "download", `downloading from ${new URL(url).host}`, { done: doneBytes, total, unit: "bytes" })
   }
 }
 
