@@ -31,7 +31,7 @@ enum {
   // A prepared shell is waited for no longer than that.
   SHELL_WAIT_MS = 2000,
   // After the first process has ended, the others get that long to close what they inherited: a daemon on its start does.
-  LINGER_MS = 50,
+  LINGER_MS = 200,
   // A terminal closes by itself with its first process, but hands on the last bytes with a delay.
   TERMINAL_LINGER_MS = 500
 };

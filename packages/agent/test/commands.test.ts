@@ -317,9 +317,16 @@ describe("processes left behind", () => {
   })
 
   test("with streams of their own are not reported", async ({ agent }) => {
-    const result = await agent.exec("sleep 777 </dev/null >/dev/null 2>&1 & echo $!")
+    const result = await agent.exec(
+      "sleep 777 </dev/null >/dev/null 2>&1 & while [ $(readlink /proc/$!/fd/2) != /dev/null ]; do :; done; echo $!"
+    )
     assert.strictEqual(result.heldOpen, 0)
     process.kill(Number(result.out), "SIGKILL")
+  })
+
+  test("that end soon are read to their end, or reported", async ({ agent }) => {
+    const result = await agent.exec("{ sleep 0.01; echo late; } & echo now")
+    assert.include([["now\nlate\n", 0].join(), ["now\n", 3].join()], [result.out, result.heldOpen].join())
   })
 })
 
