@@ -94,7 +94,10 @@ export interface Machine {
   /** Whether the guest runs and its agent answers. */
   readonly isUp: () => Effect.Effect<boolean>
 
-  /** Makes a TCP port of the guest reachable on the host's loopback; gives the host's port (a free one unless `hostPort` names it). */
+  /**
+   * Makes a TCP port of the guest reachable on the host's loopback until the machine stops, reboots aside; gives the host's port (a free one
+   * unless `hostPort` names it).
+   */
   readonly forwardPort: (guestPort: number, options?: { readonly hostPort?: number }) => Effect.Effect<ForwardedPort, OperationError>
   /** Sleeps for the given time of the host's clock. */
   readonly sleep: (time: TimeLimit) => Effect.Effect<void, OperationError>
