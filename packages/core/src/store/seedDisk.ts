@@ -26,7 +26,7 @@ const runTool = Effect.fnUntraced(function* (command: "mformat" | "mcopy", args:
   if (code !== 0) return yield* refuse(output.stderr.trim())
 })
 
-/** Writes the seed's disk to `path`. Its files are made beside it for the while. */
+/** Writes the seed's disk to `path`, which no file has yet. Its files are made beside it for the while. */
 export const writeSeedDisk = Effect.fn("store.writeSeedDisk")(function* (options: {
   readonly seed: NoCloudSeed
   readonly path: string
@@ -36,7 +36,7 @@ export const writeSeedDisk = Effect.fn("store.writeSeedDisk")(function* (options
   const folder = `${disk}.files`
   const files = Object.entries(seed.files).map(([name, text]) => ({ path: path.join(folder, name), text }))
   const write = Effect.andThen(
-    fs.makeDirectory(folder, { recursive: true }),
+    fs.makeDirectory(folder),
     Effect.forEach(files, (file) => fs.writeFileString(file.path, file.text), { discard: true })
   )
   yield* Effect.mapError(write, hostRefusal({ operation: "write", path: folder }))
