@@ -5,7 +5,7 @@ import * as path from "node:path"
 import { CacheDirectory } from "@nix-vm-test/core/store/CacheDirectory"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 
 /** `rootfs` is of `builds` what is long to make: the root file systems, without the records of what was built from them. */
 type Part = "images" | "prepared" | "builds" | "probe" | "rootfs"
