@@ -1,4 +1,5 @@
 /** The terminal that a person sits at, as the far end of a guest's pseudo-terminal: keys go in raw, sizes are followed. */
+import { execFileSync } from "node:child_process"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
@@ -57,6 +58,8 @@ const resizes: Stream.Stream<TerminalSize> = Stream.callback((queue) =>
 export const takeTerminal: Effect.Effect<LocalTerminal, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync((): LocalTerminal => {
     process.stdin.setRawMode(true)
+    // Node's raw mode still turns each line feed into two characters, which the guest's terminal has done already where it is wanted.
+    execFileSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] })
     return { size, resizes, keys, reset: Effect.sync(() => process.stdout.write(resetSequence)) }
   }),
   () => Effect.sync(() => process.stdin.setRawMode(false))

@@ -16,6 +16,9 @@ export interface TerminalSession extends Disposable {
 
 const run = promisify(execFile)
 
+/** Shorter than a test's limit, at which nobody would end the session; longer than any boot. */
+const patienceMs = 300_000
+
 /** Processes below another one, by name. */
 const descendants = async (ancestor: number, name: string): Promise<ReadonlyArray<number>> => {
   const { stdout } = await run("ps", ["-eo", "pid=,ppid=,comm="])
@@ -45,15 +48,16 @@ export const openTerminalSession = (args: string): TerminalSession => {
     look()
   })
   const see = (pattern: RegExp): Promise<string> =>
-    new Promise((resolve, reject) => {
+    new Promise<string>((resolve, reject) => {
+      const fail = (how: string): void => reject(new Error(`it ${how} without ${pattern}:\n${shown.slice(seenTo)}`))
+      const patience = setTimeout(() => fail("waits"), patienceMs)
       look = () => {
         const match = pattern.exec(shown.slice(seenTo))
-        if (match !== null) {
-          seenTo += match.index + match[0].length
-          resolve(shown)
-        } else if (ended) {
-          reject(new Error(`it ended without ${pattern}:\n${shown}`))
-        }
+        if (match === null && !ended) return
+        clearTimeout(patience)
+        if (match === null) return fail("ended")
+        seenTo += match.index + match[0].length
+        resolve(shown)
       }
       look()
     })
