@@ -21,7 +21,7 @@ import { setUpGuest } from "../machine/setUpGuest.ts"
 import { Steps } from "../machine/Steps.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import type { PlannedLimit, TestPlan } from "../plan/TestPlan.ts"
-import { Qemu } from "../qemu/Qemu.ts"
+import type { Qemu } from "../qemu/Qemu.ts"
 import { createOverlay } from "../store/Qcow.ts"
 import { writeSeedDisk } from "../store/seedDisk.ts"
 import { parseBootProfile } from "./bootProfile.ts"
@@ -61,9 +61,8 @@ const limitMs = (limit: PlannedLimit, speed: SpeedFactor): number =>
 /** Disks are made at the first start and stay for the whole run. */
 const makeDisks = Effect.fnUntraced(
   function* (plan: MachinePlan) {
-    const { imageTool } = yield* Qemu
     const { image, overlay, bytes } = plan.disk
-    yield* createOverlay({ imageTool, base: image, path: overlay, size: bytes })
+    yield* createOverlay({ base: image, path: overlay, size: bytes })
     yield* Effect.forEach(plan.extraDisks, HostTree.makeSparseFile, { discard: true })
     if (plan.entry.strategy === "nocloud") yield* writeSeedDisk(plan.entry)
   },
@@ -88,7 +87,8 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
   >()
   const access: GuestAccess = { name: plan.name, console: Console.make() }
 
-  let kvmFailure: MachineError | undefined = undefined
+  /** How KVM failed, in one line, once it did. */
+  let kvmFailure: string | undefined = undefined
   const planNow = (): MachinePlan => (kvmFailure === undefined ? plan : (options.fallback?.plan ?? plan))
 
   const spawn = Effect.fnUntraced(function* (boot: { readonly first: boolean }) {
@@ -97,13 +97,13 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
   })
   const startAgain = Effect.fnUntraced(function* (error: MachineError) {
     if (options.fallback === undefined || kvmFailure !== undefined || error.reason._tag !== "QemuCrashed") return false
-    kvmFailure = error
+    kvmFailure = error.reason.detail.replaceAll(/\s*\n\s*/gu, " ").trim()
     speed.emulated()
     yield* bus.publish({
       _tag: "Notice",
       topic: "retry",
       machine: plan.name,
-      text: `started again by emulation (TCG), since it died under KVM before it answered: ${error.reason.detail}`
+      text: `started again by emulation (TCG), since it died under KVM before it answered: ${kvmFailure}`
     })
     return true
   })
@@ -123,7 +123,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     yield* setUpGuest({ access, plan, incarnation, firstBoot: boot.first, reached: incarnation.reached })
     yield* forwardPorts(incarnation)
     yield* incarnation.reached("ready")
-    if (boot.first && kvmFailure !== undefined) yield* options.fallback?.worked(kvmFailure.message) ?? Effect.void
+    if (boot.first && kvmFailure !== undefined) yield* options.fallback?.worked(kvmFailure) ?? Effect.void
     yield* bus.publish({
       _tag: "MachineReady",
       machine: plan.name,

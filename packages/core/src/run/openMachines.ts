@@ -13,6 +13,7 @@ import type { HostFacts } from "../plan/HostFacts.ts"
 import { planTest } from "../plan/planTest.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
 import { Accelerator } from "../qemu/Accelerator.ts"
+import { Qemu } from "../qemu/Qemu.ts"
 import type { TestSpec } from "../spec/TestSpec.ts"
 import { checkPaths } from "./checkPaths.ts"
 import { fetchImages } from "./fetchImages.ts"
@@ -40,24 +41,38 @@ export interface OpenedMachines {
 const removedText = (stale: ReadonlyArray<string>): string =>
   `removed what ${stale.length === 1 ? "a crashed run" : `${stale.length} crashed runs`} left behind: ${stale.join(", ")}`
 
-const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
-  const bus = yield* EventBus
-  const { spec, baseDirectory } = options
+/** Makes room: what crashed runs left may be large. */
+const sweep = Effect.gen(function* () {
   const stale = yield* removeStaleRuns
-  if (stale.length > 0) {
-    yield* bus.publish({ _tag: "Notice", topic: "host", text: removedText(stale) })
-  }
+  if (stale.length === 0) return
+  yield* (yield* EventBus).publish({ _tag: "Notice", topic: "host", text: removedText(stale) })
+})
+
+/** The images of the test's machines, as guests of the accelerator that is chosen for them. */
+const getImages = Effect.fnUntraced(function* ({ spec, baseDirectory }: OpenMachinesOptions) {
   const accelerator = yield* Accelerator
   const choice = yield* accelerator.choose(spec.accel)
-  yield* bus.publish({
+  yield* (yield* EventBus).publish({
     _tag: "Notice",
     topic: "accelerator",
     text: `${choice.accelerator.toUpperCase()}: ${choice.why}`
   })
   const host = yield* hostFacts(choice.accelerator)
-  const images = yield* fetchImages({ spec, baseDirectory, host })
+  return { host, images: yield* fetchImages({ spec, baseDirectory, host }) }
+})
+
+const makePlace = Effect.gen(function* () {
+  const { architecture } = yield* Qemu
   const runDirectory = yield* makeRunDirectory()
-  const agent = yield* placeAgent({ runDirectory, architecture: host.architecture })
+  return { runDirectory, agent: yield* placeAgent({ runDirectory, architecture }) }
+})
+
+const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
+  const bus = yield* EventBus
+  const { spec, baseDirectory } = options
+  const [{ host, images }, { runDirectory, agent }] = yield* Effect.all([getImages(options), makePlace, sweep], {
+    concurrency: "unbounded"
+  })
   const planUnder = (facts: HostFacts) =>
     Effect.fromResult(planTest({ spec, images, host: facts, runDirectory, baseDirectory, agent }))
   const plan = yield* planUnder(host)
@@ -83,7 +98,7 @@ const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
       yield* bus.publish({ _tag: "Notice", topic: "quirk", machine: machine.name, text: quirk.why })
     }
   }
-  return { plan, emulated, accelerator: choice.accelerator }
+  return { plan, emulated, accelerator: host.accelerator }
 })
 
 /** Prepares a spec's machines; they start when they are first used, or by `power.start`. */

@@ -45,8 +45,11 @@ const defaultRoot = Effect.gen(function* () {
   return Option.isSome(home) ? `${home.value}/.cache/nix-vm-test` : `/tmp/nix-vm-test-cache-${process.getuid?.() ?? 0}`
 })
 
-export class CacheDirectory extends Context.Service<CacheDirectory, CacheDirectoryShape>()("@nix-vm-test/core/CacheDirectory") {
+export class CacheDirectory extends Context.Service<CacheDirectory, CacheDirectoryShape>()(
+  "@nix-vm-test/core/CacheDirectory"
+) {
   static readonly layer = Layer.effect(CacheDirectory, Effect.map(defaultRoot, cacheDirectoryAt))
   /** A cache at a place of one's own; an absolute path. */
-  static readonly layerAt = (root: string): Layer.Layer<CacheDirectory> => Layer.succeed(CacheDirectory, cacheDirectoryAt(root))
+  static readonly layerAt = (root: string): Layer.Layer<CacheDirectory> =>
+    Layer.succeed(CacheDirectory, cacheDirectoryAt(root))
 }

@@ -105,7 +105,9 @@ const causeOf = (error: HttpClientError): string => {
 }
 
 /** First byte and length of the whole file out of `bytes 100-199/200`. */
-const parseContentRange = (header: string | undefined): { readonly first: number; readonly total: number } | undefined => {
+const parseContentRange = (
+  header: string | undefined
+): { readonly first: number; readonly total: number } | undefined => {
   const match = /^bytes (\d+)-\d+\/(\d+)$/u.exec(header ?? "")
   return match === null ? undefined : { first: Number(match[1]), total: Number(match[2]) }
 }
@@ -116,7 +118,10 @@ const placeBody = Effect.fnUntraced(function* (response: HttpClientResponse, fro
   if (response.status === 206) {
     const range = parseContentRange(response.headers["content-range"])
     if (range !== undefined && range.first === from) return { first: from, total: Option.some(range.total) }
-    return yield* new Interruption({ why: "the server answered with another range than was asked for", transient: false })
+    return yield* new Interruption({
+      why: "the server answered with another range than was asked for",
+      transient: false
+    })
   }
   if (response.status === 200) return { first: 0, total: Number.isFinite(length) ? Option.some(length) : Option.none() }
   const transient = response.status === 408 || response.status === 429 || response.status >= 500
@@ -209,7 +214,10 @@ const settle = Effect.fnUntraced(function* (transfer: Transfer) {
 /** One place: the whole file with the right digest, or why not. Bytes of several attempts that are wrong together are fetched once more. */
 const fromUrl = Effect.fnUntraced(function* (options: DownloadOptions, url: string) {
   const partial = `${options.target}.partial`
-  const received = yield* Effect.mapError(takeUp(partial, options.digest), hostRefusal({ operation: "read", path: partial }))
+  const received = yield* Effect.mapError(
+    takeUp(partial, options.digest),
+    hostRefusal({ operation: "read", path: partial })
+  )
   const transfer: Transfer = { ...options, url, partial, received }
   const resumed = received.bytes > 0
   yield* transferWhole(transfer)

@@ -43,7 +43,8 @@ const readOwner = Effect.fnUntraced(function* (path: string) {
   return yield* Option.match(text, {
     onNone: () => Effect.succeedNone,
     // Text that names nobody is nobody's lock: it is written whole before it gets its name, so this is no half-written one.
-    onSome: (found) => Effect.map(Effect.option(Schema.decodeEffect(Owner)(found)), (owner) => Option.some({ text: found, owner }))
+    onSome: (found) =>
+      Effect.map(Effect.option(Schema.decodeEffect(Owner)(found)), (owner) => Option.some({ text: found, owner }))
   })
 })
 

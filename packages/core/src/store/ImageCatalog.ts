@@ -15,4 +15,6 @@ export interface ImageCatalogShape {
   readonly names: ReadonlyArray<string>
 }
 
-export class ImageCatalog extends Context.Service<ImageCatalog, ImageCatalogShape>()("@nix-vm-test/core/ImageCatalog") {}
+export class ImageCatalog extends Context.Service<ImageCatalog, ImageCatalogShape>()(
+  "@nix-vm-test/core/ImageCatalog"
+) {}

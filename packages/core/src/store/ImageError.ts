@@ -10,7 +10,10 @@ export const UnknownImage = Schema.TaggedStruct("UnknownImage", {
   known: Schema.Array(Schema.String)
 })
 /** The name is known, but not for this architecture. */
-export const NoSuchArchitecture = Schema.TaggedStruct("NoSuchArchitecture", { reference: Schema.String, architecture: Schema.String })
+export const NoSuchArchitecture = Schema.TaggedStruct("NoSuchArchitecture", {
+  reference: Schema.String,
+  architecture: Schema.String
+})
 /** None of the URLs gave the file. */
 export const DownloadFailed = Schema.TaggedStruct("DownloadFailed", {
   attempts: Schema.Array(Schema.Struct({ url: Schema.String, why: Schema.String }))
@@ -49,14 +52,25 @@ export const BuildToolsMissing = Schema.TaggedStruct("BuildToolsMissing", {
 export const SeedToolMissing = Schema.TaggedStruct("SeedToolMissing", { program: Schema.String })
 /** Nobody says where Debian's packages are to be had. */
 export const NoDebianMirror = Schema.TaggedStruct("NoDebianMirror", {})
-export const UnknownRecipe = Schema.TaggedStruct("UnknownRecipe", { recipe: Schema.String, known: Schema.Array(Schema.String) })
+export const UnknownRecipe = Schema.TaggedStruct("UnknownRecipe", {
+  recipe: Schema.String,
+  known: Schema.Array(Schema.String)
+})
 /** Another process holds the lock and goes on living. */
-export const LockTimeout = Schema.TaggedStruct("LockTimeout", { path: Schema.String, pid: Schema.Int, waitedMs: Schema.Finite })
+export const LockTimeout = Schema.TaggedStruct("LockTimeout", {
+  path: Schema.String,
+  pid: Schema.Int,
+  waitedMs: Schema.Finite
+})
 export const FileMissing = Schema.TaggedStruct("FileMissing", { path: Schema.String })
 /** The image is not in the cache, and the cache can't be written to. */
 export const ReadOnlyCache = Schema.TaggedStruct("ReadOnlyCache", { path: Schema.String })
 /** The operating system refused, in a way none of the others names. */
-export const HostRefused = Schema.TaggedStruct("HostRefused", { operation: Schema.String, path: Schema.String, detail: Schema.String })
+export const HostRefused = Schema.TaggedStruct("HostRefused", {
+  operation: Schema.String,
+  path: Schema.String,
+  detail: Schema.String
+})
 /** The image has several sources, and none of them can be had. */
 export const NoSourceLeft = Schema.TaggedStruct("NoSourceLeft", {
   image: Schema.String,
@@ -97,7 +111,8 @@ const buildHint = (log: string): string => {
   if (/unshare: .*(?:not permitted|denied)/u.test(log)) {
     return "\nThe builder needs user namespaces, which this host forbids (see sysctl kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns), or root."
   }
-  if (/No space left on device/u.test(log)) return "\nThe disk is full: building an image takes about 3 GiB while it lasts."
+  if (/No space left on device/u.test(log))
+    return "\nThe disk is full: building an image takes about 3 GiB while it lasts."
   if (/Temporary failure resolving|Could not connect|Could not resolve/u.test(log)) {
     return "\nDebian's mirror can't be reached: check the network, or name another one in NIX_VM_TEST_DEBIAN_MIRROR."
   }

@@ -15,7 +15,9 @@ export const ImageRecord = Schema.Struct({
   virtualSize: Schema.Finite,
   /** Size of the disk's file: another one now means that it is not the same file. */
   bytes: Schema.Finite,
-  kernel: Schema.optionalKey(Schema.Struct({ kernel: Schema.String, initrd: Schema.String, commandLine: Schema.String })),
+  kernel: Schema.optionalKey(
+    Schema.Struct({ kernel: Schema.String, initrd: Schema.String, commandLine: Schema.String })
+  ),
   installedAgent: Schema.Boolean
 })
 export type ImageRecord = typeof ImageRecord.Type
@@ -39,7 +41,10 @@ export const fileSize = (path: string): Effect.Effect<Option.Option<number>, nev
   )
 
 /** Reads a record; none where it is missing or of another form. */
-export const readRecord = <A>(path: string, schema: Schema.Codec<A, unknown>): Effect.Effect<Option.Option<A>, never, FileSystem.FileSystem> =>
+export const readRecord = <A>(
+  path: string,
+  schema: Schema.Codec<A, unknown>
+): Effect.Effect<Option.Option<A>, never, FileSystem.FileSystem> =>
   FileSystem.FileSystem.use((fs) => fs.readFileString(path)).pipe(
     Effect.flatMap(Schema.decodeEffect(Schema.fromJsonString(schema))),
     Effect.option

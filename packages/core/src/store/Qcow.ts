@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { ChildProcesses } from "../host/ChildProcesses.ts"
 import { hostRefusal } from "./hostRefusal.ts"
 import { ImageError } from "./ImageError.ts"
+import { longestBasePath, overlayContent } from "./overlayContent.ts"
 
 export interface DiskFacts {
   readonly format: "qcow2" | "raw"
@@ -46,7 +47,8 @@ const toolTimeoutMs = 120_000
 const runTool = Effect.fnUntraced(function* (options: QcowOptions & { readonly args: ReadonlyArray<string> }) {
   const processes = yield* ChildProcesses
   const { imageTool, path } = options
-  const refuse = (detail: string) => new ImageError({ reason: { _tag: "HostRefused", operation: "run qemu-img on", path, detail } })
+  const refuse = (detail: string) =>
+    new ImageError({ reason: { _tag: "HostRefused", operation: "run qemu-img on", path, detail } })
   const output = yield* processes
     .run({ command: imageTool, args: options.args, timeoutMs: toolTimeoutMs })
     .pipe(Effect.mapError((error) => refuse(error.message)))
@@ -104,7 +106,8 @@ export const inspectDisk = Effect.fn("Qcow.inspect")(function* (
   if (answer.code !== 0) return yield* notADisk(answer.detail)
   const info = yield* Effect.mapError(decodeInfo(answer.stdout), (error) => notADisk(`qemu-img said: ${error.message}`))
   const { format, "virtual-size": virtualSize } = info
-  const other = info["full-backing-filename"] ?? info["backing-filename"] ?? info["format-specific"]?.data?.["data-file"]
+  const other =
+    info["full-backing-filename"] ?? info["backing-filename"] ?? info["format-specific"]?.data?.["data-file"]
   if (other !== undefined) return yield* new ImageError({ reason: { _tag: "ForeignBacking", path, backing: other } })
   if (format === "qcow2") return { format, virtualSize }
   if (format !== "raw") {
@@ -132,7 +135,9 @@ const overlayRefused = (operation: string, path: string, detail: string): ImageE
     reason: /No space left/u.test(detail) ? { _tag: "NoSpace", path } : { _tag: "HostRefused", operation, path, detail }
   })
 
-export interface OverlayOptions extends QcowOptions {
+export interface OverlayOptions {
+  /** Absolute path. */
+  readonly path: string
   readonly base: DiskFacts & { readonly path: string }
   /** Bytes. Default, and least: the base's own size, since a smaller disk would cut its partitions off. */
   readonly size?: number | undefined
@@ -141,12 +146,16 @@ export interface OverlayOptions extends QcowOptions {
 /** Makes a qcow2 that keeps what is written and takes all else from its base, which stays as it is. */
 export const createOverlay = Effect.fn("Qcow.createOverlay")(function* (
   options: OverlayOptions
-): Effect.fn.Return<void, ImageError, ChildProcesses> {
+): Effect.fn.Return<void, ImageError, FileSystem.FileSystem> {
   const { base, path } = options
+  const fs = yield* FileSystem.FileSystem
   const size = Math.max(options.size ?? 0, base.virtualSize)
-  const args = ["create", "-q", "-f", "qcow2", "-F", base.format, "-b", base.path, path, String(size)]
-  const answer = yield* runTool({ ...options, args })
-  if (answer.code !== 0) return yield* overlayRefused("make the overlay", path, answer.detail)
+  if (Buffer.byteLength(base.path) > longestBasePath) {
+    const detail = `the path of its base has more than ${longestBasePath} bytes: ${base.path}`
+    return yield* overlayRefused("make the overlay", path, detail)
+  }
+  const content = overlayContent({ base: base.path, baseFormat: base.format, size })
+  yield* Effect.mapError(fs.writeFile(path, content), hostRefusal({ operation: "write", path }))
 })
 
 /** Copies what an overlay has over its base, and nothing else: clusters that were freed or never changed are left behind. */

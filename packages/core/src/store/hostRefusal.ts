@@ -5,7 +5,9 @@ import { ImageError } from "./ImageError.ts"
 /** The system's own code, such as `ENOSPC`; "" where there is none. */
 const codeOf = (error: PlatformError): string => {
   const { cause } = error
-  return typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : ""
+  return typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
+    ? cause.code
+    : ""
 }
 
 export interface RefusedAccess {
@@ -31,6 +33,9 @@ export const hostRefusal =
     if (access.operation !== "read" && mayNotWrite.includes(code)) {
       return new ImageError({ reason: { _tag: "ReadOnlyCache", path } })
     }
-    if (access.operation === "read" && code === "ENOENT") return new ImageError({ reason: { _tag: "FileMissing", path } })
-    return new ImageError({ reason: { _tag: "HostRefused", operation: access.operation, path, detail: code === "" ? error.message : code } })
+    if (access.operation === "read" && code === "ENOENT")
+      return new ImageError({ reason: { _tag: "FileMissing", path } })
+    return new ImageError({
+      reason: { _tag: "HostRefused", operation: access.operation, path, detail: code === "" ? error.message : code }
+    })
   }

@@ -94,7 +94,8 @@ layer(storeServices, { excludeTestServices: true })("Qcow", (it) => {
       yield* fs.chmod(base, 0o444)
       const make = Effect.fnUntraced(function* (name: string, size?: number) {
         const path = `${directory}/${name}`
-        yield* createOverlay({ imageTool, path, size, base: { path: base, format: "qcow2", virtualSize: 2 * mebibyte } })
+        yield* createOverlay({ path, size, base: { path: base, format: "qcow2", virtualSize: 2 * mebibyte } })
+        yield* checkWhole({ imageTool, path })
         const raw = `${path}.raw`
         yield* processes.run({ command: imageTool, args: ["convert", "-O", "raw", path, raw], timeoutMs: 60_000 })
         return yield* fs.readFile(raw)

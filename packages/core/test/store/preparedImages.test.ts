@@ -29,7 +29,7 @@ const scene = Effect.gen(function* () {
     installedAgent: false
   }
   const overlay = `${folder}/overlay.qcow2`
-  yield* createOverlay({ imageTool, path: overlay, base: image })
+  yield* createOverlay({ path: overlay, base: image })
   yield* processes.run({ command: "qemu-io", args: ["-c", "write -P 7 1M 64k", overlay], timeoutMs: 60_000 })
   return { fs, processes, image, overlay, cache: CacheDirectory.layerAt(`${folder}/cache`) }
 })
