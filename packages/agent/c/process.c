@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include "call.h"
+#include "child_stdio.h"
 #include "clock.h"
 #include "exec_request.h"
 #include "orphans.h"
@@ -13,8 +14,6 @@
 #include "spawn.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,68 +76,35 @@ static void failed(Process *process, int error) {
   call_end(&process->call);
 }
 
-// Pipes for stdin, stdout, stderr: `far` gets the process' ends.
-static bool open_pipes(Process *process, int far[3]) {
-  int ends[2];
-  if (has_flag(process, EXEC_NO_STDIN)) {
-    far[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  } else if (pipe2(ends, O_CLOEXEC) == 0) {
-    far[0] = ends[0];
-    process->in.fd = ends[1];
-  }
-  for (int i = 0; i < 2; i++)
-    if (pipe2(ends, O_CLOEXEC) == 0) {
-      process->out[i].fd = ends[0];
-      far[i + 1] = ends[1];
-    }
-  return far[0] >= 0 && far[1] >= 0 && far[2] >= 0;
-}
-
-// One terminal for all three.
-static bool open_terminal(Process *process, int far[3]) {
-  struct winsize size = {.ws_row = process->request.rows, .ws_col = process->request.columns};
-  int master, slave;
-  if (openpty(&master, &slave, NULL, NULL, &size) < 0) return false;
-  fcntl(master, F_SETFD, FD_CLOEXEC);
-  fcntl(slave, F_SETFD, FD_CLOEXEC);
-  process->terminal = master;
-  process->in.fd = fcntl(master, F_DUPFD_CLOEXEC, 0);
-  process->out[0].fd = fcntl(master, F_DUPFD_CLOEXEC, 0);
-  far[0] = far[1] = far[2] = slave;
-  return process->in.fd >= 0 && process->out[0].fd >= 0;
-}
-
-static void do_not_block(int fd) {
-  if (fd >= 0) fcntl(fd, F_SETFL, O_NONBLOCK);
-}
-
 static bool is_directory(const char *path) {
   struct stat status;
   return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 static int execute(Process *process, const char *program, const char *const *arguments, const Environment *environment) {
-  int far[3] = {-1, -1, -1};
-  bool is_open = has_flag(process, EXEC_TERMINAL) ? open_terminal(process, far) : open_pipes(process, far);
-  int error = is_open ? 0 : errno;
-  if (is_open) {
-    do_not_block(process->in.fd);
-    do_not_block(process->out[0].fd);
-    do_not_block(process->out[1].fd);
+  const ExecRequest *request = &process->request;
+  bool on_terminal = has_flag(process, EXEC_TERMINAL);
+  ChildStdio stdio;
+  int error = on_terminal ? child_stdio_open_terminal(&stdio, request->rows, request->columns)
+                          : child_stdio_open_pipes(&stdio, !has_flag(process, EXEC_NO_STDIN));
+  process->in.fd = stdio.in;
+  process->out[0].fd = stdio.out;
+  process->out[1].fd = stdio.err;
+  process->terminal = stdio.terminal;
+  if (!error) {
     const char *home = is_directory(process->user.home) ? process->user.home : "/";
     process->pid = spawn(&(SpawnOptions){
         .program = program,
         .arguments = arguments,
         .environment = environment,
         .user = &process->user,
-        .directory = *process->request.directory ? process->request.directory : home,
-        .stdio = {far[0], far[1], far[2]},
-        .terminal = has_flag(process, EXEC_TERMINAL),
+        .directory = *request->directory ? request->directory : home,
+        .stdio = {stdio.far[0], stdio.far[1], stdio.far[2]},
+        .terminal = on_terminal,
     });
     if (process->pid < 0) error = errno;
   }
-  for (int i = 0; i < 3; i++)
-    if (far[i] >= 0 && (i == 0 || far[i] != far[0])) close(far[i]);
+  child_stdio_close_far(&stdio);
   return error;
 }
 
