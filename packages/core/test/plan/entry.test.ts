@@ -37,9 +37,10 @@ describe("entry", () => {
     })
   })
 
-  it("by tmpfiles writes the unit and the udev rule that starts it", () => {
+  it("by tmpfiles writes the unit and the udev rule that starts it, by a way that is open before udev starts", () => {
     const [name, content = ""] = Object.entries(credentials(entryOf("tmpfiles")))[0] ?? []
     assert.strictEqual(name, "tmpfiles.extra")
+    assert.include(content, "L /dev/nix-vm-test - - - - /run\n")
     const files = content
       .split("\n")
       .filter((line) => line.startsWith("f~"))
@@ -48,10 +49,10 @@ describe("entry", () => {
       files.map((words) => [words[1], decodeBase64(words.at(-1) ?? "")]),
       [
         [
-          "/run/udev/rules.d/99-nix-vm-test.rules",
+          "/dev/nix-vm-test/udev/rules.d/99-nix-vm-test.rules",
           `SUBSYSTEM=="virtio-ports", ATTR{name}=="nix-vm-test.agent", TAG+="systemd", ENV{SYSTEMD_WANTS}+="nix-vm-test-agent.service"\n`
         ],
-        ["/run/systemd/system/nix-vm-test-agent.service", unit]
+        ["/dev/nix-vm-test/systemd/system/nix-vm-test-agent.service", unit]
       ]
     )
   })
