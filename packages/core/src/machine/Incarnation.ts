@@ -154,8 +154,12 @@ const outerSignals: ReadonlyArray<string | undefined> = ["SIGKILL", "SIGTERM", "
 const endTag = (exit: { readonly signal?: string | undefined }): "QemuDied" | "QemuCrashed" =>
   outerSignals.includes(exit.signal) ? "QemuDied" : "QemuCrashed"
 
-const outOfMemoryHint =
-  "nobody but the kernel's out-of-memory killer does that by itself: see dmesg; give the machines less memory, or run fewer at once"
+const hintAbout = ({ signal }: { readonly signal?: string | undefined }): { readonly hint?: string } =>
+  signal === "SIGKILL"
+    ? {
+        hint: "if you did not do that, the kernel's out-of-memory killer did: see dmesg; give the machines less memory, or run fewer at once"
+      }
+    : {}
 
 const qemuFailed = (options: IncarnationOptions) => (error: QemuError) =>
   new MachineError({
@@ -164,7 +168,8 @@ const qemuFailed = (options: IncarnationOptions) => (error: QemuError) =>
       _tag: error.reason._tag === "ExitedEarly" ? endTag(error.reason) : "QemuDied",
       detail: error.message
     },
-    evidence: []
+    evidence: [],
+    ...(error.reason._tag === "ExitedEarly" ? hintAbout(error.reason) : {})
   })
 
 /** What ends the guest apart from its own console: the process, and the accelerator that gives up. */
@@ -175,7 +180,7 @@ const watchProcess = (process: QemuProcess, die: Die) =>
         { _tag: endTag(exit), detail: `${describeExit(exit)}, not asked for` },
         {
           evidence: evidenceOf("QEMU's stderr", exit.stderrTail),
-          ...(exit.signal === "SIGKILL" ? { hint: outOfMemoryHint } : {})
+          ...hintAbout(exit)
         }
       )
     ),
@@ -202,6 +207,10 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     onEvent: onQmpEvent(() => channel, die)
   }).pipe(Effect.mapError(qemuFailed(options)))
   yield* Effect.forkScoped(watchProcess(process, die), { startImmediately: true })
+  // A socket that fails is only the symptom of a QEMU that ends; give the death a moment to be understood.
+  const orDeath = Effect.catch((error: MachineError) =>
+    Effect.timeoutOrElse(Deferred.await(died), { duration: "1 second", orElse: () => Effect.fail(error) })
+  )
 
   yield* access.console
     .attach({
@@ -219,7 +228,8 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
       Effect.mapError(
         (error) =>
           new MachineError({ machine: access.name, reason: { _tag: "QemuDied", detail: error.message }, evidence: [] })
-      )
+      ),
+      orDeath
     )
   channel = yield* AgentChannels.make({
     path: plan.sockets.agent,
@@ -239,9 +249,10 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     Effect.mapError(
       (error) =>
         new MachineError({ machine: access.name, reason: { _tag: "ChannelFailed", cause: error.reason }, evidence: [] })
-    )
+    ),
+    orDeath
   )
-  yield* process.qmp.execute("cont").pipe(Effect.mapError(qemuFailed(options)))
+  yield* process.qmp.execute("cont").pipe(Effect.mapError(qemuFailed(options)), orDeath)
 
   const incarnation: Incarnation = {
     process,
