@@ -15,7 +15,7 @@ import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess } from "./MachineContext.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
-import { settle } from "./settleScript.ts"
+import { settle, turnCloudInitOff } from "./settleScript.ts"
 import { shellQuote } from "./shellQuote.ts"
 
 /** Bytes of a disk that partition tables, boot partitions and the file system's own structures may take, besides 7 % of it. */
@@ -108,6 +108,8 @@ export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: Se
   const systemd = plan.image.facts.init === "systemd"
   if (firstBoot && systemd && !plan.disk.image.installedAgent) {
     yield* run(options, "settling the guest", settle({ slowUnits: plan.image.facts.slowUnits }))
+    // Where it is the way in, it has work to do still.
+    if (plan.entry.strategy !== "nocloud") yield* run(options, "turning cloud-init off", turnCloudInitOff)
   }
   if (plan.selinux !== undefined) {
     yield* run(options, "setting SELinux's mode", `setenforce ${plan.selinux === "enforcing" ? 1 : 0}`)

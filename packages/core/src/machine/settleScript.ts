@@ -22,16 +22,17 @@ const sshUnits = "ssh.service sshd.service"
 /** `mask` links units to nothing, whether they exist or not; stopping is for those that have begun. */
 const maskUnits = (units: ReadonlyArray<string>): string => {
   const names = units.map(shellQuote).join(" ")
-  return units.length === 0 ? "" : `systemctl --quiet mask ${names} 2>/dev/null\nsystemctl --quiet --no-block stop ${names} 2>/dev/null || true`
+  return units.length === 0
+    ? ""
+    : `systemctl --quiet mask ${names} 2>/dev/null\nsystemctl --quiet --no-block stop ${names} 2>/dev/null || true`
 }
 
-/**
- * Shell code that blanks root's password, masks units that only cost time, turns cloud-init off for later boots, gives sshd host keys, and lets
- * the driver's NIC have its address.
- */
+/** Turns cloud-init off for later boots; those of its units that this boot has not come to yet don't start either. */
+export const turnCloudInitOff = `if [ -d /etc/cloud ]; then : >/etc/cloud/cloud-init.disabled; fi`
+
+/** Shell code that blanks root's password, masks units that only cost time, gives sshd host keys, and lets the driver's NIC have its address. */
 export const settle = (options: { readonly slowUnits: ReadonlyArray<string> }): string => `
 passwd -d root >/dev/null
-if [ -d /etc/cloud ]; then : >/etc/cloud/cloud-init.disabled; fi
 ${maskUnits(options.slowUnits)}
 if command -v ssh-keygen >/dev/null && ! ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1; then
   ssh-keygen -A >/dev/null

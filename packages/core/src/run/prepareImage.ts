@@ -12,7 +12,7 @@ import { EventBus, type EventBusShape } from "../events/EventBus.ts"
 import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { evidenceOf } from "../machine/evidence.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
-import { settle } from "../machine/settleScript.ts"
+import { settle, turnCloudInitOff } from "../machine/settleScript.ts"
 import { noCloudSeed } from "../plan/entry/noCloudSeed.ts"
 import type { HostFacts } from "../plan/HostFacts.ts"
 import { planTest } from "../plan/planTest.ts"
@@ -33,13 +33,14 @@ export interface PrepareOptions {
 /** The preparation's machine; its name is seen in errors only. */
 const machineName = "preparation"
 
-/** cloud-init's own slowest modules are done within a minute under KVM. */
-const cloudInitMs = 120_000
+/** What is left of the boot takes less than a minute under KVM. */
+const bootEndMs = 60_000
 
-/** Waits for cloud-init's end and prints its result, then leaves each machine to make an id of its own. */
+/** Waits for the boot's end, of which cloud-init's is a part, and prints its result; then leaves each machine to make an id of its own. */
 const finish = `
-until [ -e /run/cloud-init/result.json ]; do sleep 0.2; done
+systemctl is-system-running --wait >/dev/null || true
 cat /run/cloud-init/result.json
+${turnCloudInitOff}
 : >/etc/machine-id
 sync
 `
@@ -122,12 +123,13 @@ const awaitCloudInit = Effect.fnUntraced(function* (
 ) {
   const failed = (detail: string) =>
     new PreparationError({ ...failureOf(options, machine), reason: { _tag: "CloudInitFailed", detail } })
-  const timeoutMs = cloudInitMs * speedFactor
+  const timeoutMs = bootEndMs * speedFactor
   const result = yield* Effect.mapError(
     Effect.raceFirst(incarnation.channel.exec({ command: finish, timeoutMs }), incarnation.death),
     (error) => failed(error.message)
   )
   if (result.timedOut) return yield* failed(`it was not done within ${Math.round(timeoutMs / 1000)} s`)
+  if (result.exitCode !== 0) return yield* failed(new TextDecoder().decode(result.stderr).trim())
   const text = new TextDecoder().decode(result.stdout)
   const { v1 } = yield* Effect.mapError(Schema.decodeEffect(CloudInitResult)(text), () =>
     failed(`its result is ${text}`)
