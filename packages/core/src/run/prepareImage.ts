@@ -12,6 +12,7 @@ import { EventBus, type EventBusShape } from "../events/EventBus.ts"
 import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { evidenceOf } from "../machine/evidence.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
+import { inIncarnation } from "../machine/MachineContext.ts"
 import { settle, turnCloudInitOff } from "../machine/settleScript.ts"
 import { noCloudSeed } from "../plan/entry/noCloudSeed.ts"
 import type { HostFacts } from "../plan/HostFacts.ts"
@@ -124,8 +125,9 @@ const awaitCloudInit = Effect.fnUntraced(function* (
   const failed = (detail: string) =>
     new PreparationError({ ...failureOf(options, machine), reason: { _tag: "CloudInitFailed", detail } })
   const timeoutMs = bootEndMs * speedFactor
+  const access = { name: machineName, console: machine.console }
   const result = yield* Effect.mapError(
-    Effect.raceFirst(incarnation.channel.exec({ command: finish, timeoutMs }), incarnation.death),
+    inIncarnation(access, incarnation, (channel) => channel.exec({ command: finish, timeoutMs })),
     (error) => failed(error.message)
   )
   if (result.timedOut) return yield* failed(`it was not done within ${Math.round(timeoutMs / 1000)} s`)
