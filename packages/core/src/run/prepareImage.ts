@@ -66,10 +66,11 @@ const preparedKey = (image: StoredImage): string => {
 }
 
 const steps = ["firmware", "kernel", "userspace", "connected", "settled"] as const satisfies ReadonlyArray<MachinePhase>
+/** What goes on once so many steps are over. */
 const stepTexts = [
   "starting it once with cloud-init's seed",
-  "booting its kernel",
-  "booting its user space",
+  "booting the kernel",
+  "booting the user space",
   "waiting for the agent",
   "settling",
   "waiting for cloud-init",
@@ -81,7 +82,7 @@ const report = (bus: EventBusShape, image: StoredImage, done: number): void =>
     _tag: "ImageProgress",
     image: image.image.id,
     activity: "prepare",
-    text: stepTexts[done] ?? "",
+    text: `preparing: ${stepTexts[done] ?? ""}`,
     done,
     total: stepTexts.length,
     unit: "steps"

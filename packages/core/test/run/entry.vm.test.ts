@@ -86,7 +86,12 @@ describe("the agent enters an untouched cloud image", () => {
           const texts = events().flatMap((event) =>
             event._tag === "ImageProgress" && event.image === "debian-12-stock:nocloud" ? [event.text] : []
           )
-          assert.includeMembers(texts, ["booting its kernel", "settling", "powering off", "prepared for tests"])
+          assert.includeMembers(texts, [
+            "preparing: booting the kernel",
+            "preparing: settling",
+            "preparing: powering off",
+            "prepared for tests"
+          ])
         })
       )
     }
