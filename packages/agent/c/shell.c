@@ -41,7 +41,15 @@ static const char prepared_code[] =
     "exec 3<&-; unset LC_ALL; "
     "eval \"unset size code;$code\"\n";
 
-enum { SLOTS_MAX = 8, SLOTS_IDLE = 2, FAILURES_MAX = 3, RESTART_MS = 1000 };
+enum {
+  SLOTS_MAX = 8,
+  // A burst of commands as long as that is answered without a fork.
+  SLOTS_IDLE = 4,
+  FAILURES_MAX = 3,
+  RESTART_MS = 1000,
+  // After a command began, further shells are prepared only then: the guest often has one processor, and the answer would wait for them.
+  PAUSE_MS = 20
+};
 
 typedef struct {
   bool used;
@@ -62,6 +70,8 @@ static Slot slots[SLOTS_MAX];
 // Shells in a row that ended before they were ready: with three the resident shell is given up.
 static unsigned failures;
 static uint64_t started_at;
+// Until then only shells that somebody waits for are prepared.
+static uint64_t pause_until;
 
 static bool write_script(void) {
   ssize_t size = readlink("/proc/self/exe", folder, sizeof folder - 16);
@@ -173,7 +183,10 @@ void shell_refill(unsigned waiting) {
       return;
     }
   }
-  unsigned wanted = waiting + SLOTS_IDLE < SLOTS_MAX ? waiting + SLOTS_IDLE : SLOTS_MAX;
+  bool paused = now_ms() < pause_until;
+  if (paused) poller_wake_at(pause_until);
+  unsigned wanted = waiting + (paused ? 0 : SLOTS_IDLE);
+  if (wanted > SLOTS_MAX) wanted = SLOTS_MAX;
   for (Slot *slot = slots; slot < slots + SLOTS_MAX; slot++) wanted -= slot->used && wanted;
   for (Slot *slot = slots; wanted && slot < slots + SLOTS_MAX; slot++)
     if (!slot->used) {
@@ -231,6 +244,7 @@ bool shell_take(PreparedShell *shell) {
     if (is_available(slot)) {
       *shell = slot->shell;
       slot->used = false;
+      pause_until = now_ms() + PAUSE_MS;
       return true;
     }
   return false;
