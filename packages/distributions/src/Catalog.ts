@@ -10,7 +10,12 @@ import { families, type Family, unknownFamily } from "./families.ts"
 import { type Registry, registries, type RegistryImage } from "./Registry.ts"
 import { factsOf, familyNamed, toImage } from "./toImage.ts"
 
-const byVersion = (one: string, other: string): number => one.localeCompare(other, "en", { numeric: true })
+/** By their numbers. `localeCompare` would load the tables of all languages first: 10 ms at each start of the command. */
+const byVersion = (one: string, other: string): number => {
+  const numbers = other.split(".").map(Number)
+  const differences = one.split(".").map((number, index) => Number(number) - (numbers[index] ?? 0))
+  return differences.find((difference) => difference !== 0) ?? 0
+}
 
 const versionsOf = (registry: Registry): ReadonlyArray<string> =>
   [...new Set(registry.images.map(({ version }) => version))].toSorted(byVersion)
