@@ -12,9 +12,12 @@ import { factsOf, familyNamed, toImage } from "./toImage.ts"
 
 /** By their numbers. `localeCompare` would load the tables of all languages first: 10 ms at each start of the command. */
 const byVersion = (one: string, other: string): number => {
-  const numbers = other.split(".").map(Number)
-  const differences = one.split(".").map((number, index) => Number(number) - (numbers[index] ?? 0))
-  return differences.find((difference) => difference !== 0) ?? 0
+  const others = other.split(".")
+  for (const [index, number] of one.split(".").entries()) {
+    const difference = Number(number) - Number(others[index] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return one.length - other.length
 }
 
 const versionsOf = (registry: Registry): ReadonlyArray<string> =>
