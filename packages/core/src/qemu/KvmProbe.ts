@@ -4,6 +4,7 @@
  * What running showed is remembered for the host's boot, the QEMU binary and KVM's parameters.
  */
 import { createHash } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -123,24 +124,32 @@ export const runPayload = Effect.fn("KvmProbe.runPayload")(function* (options: R
     )
 }, Effect.scoped)
 
-/** Some dozens of small files, which one after the other would take a tenth of the time before QEMU's start. */
-const atOnce = { concurrency: "unbounded" } as const
+const listed = (folder: string): ReadonlyArray<string> => {
+  try {
+    return readdirSync(folder).toSorted()
+  } catch {
+    return []
+  }
+}
 
-/** Names and values of the parameters of all KVM modules, such as `kvm_intel/nested=Y`. */
-const kvmParameters = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
-  const list = (path: string) => Effect.orElseSucceed(fs.readDirectory(path), () => [])
-  const modules = (yield* list("/sys/module")).filter((name) => name.startsWith("kvm")).toSorted()
-  const parametersOf = Effect.fnUntraced(function* (module: string) {
+const content = (file: string): string => {
+  try {
+    return readFileSync(file, "utf8").trim()
+  } catch {
+    return ""
+  }
+}
+
+/**
+ * Names and values of the parameters of all KVM modules, such as `kvm_intel/nested=Y`. Some dozens of files in memory: what it takes to read
+ * each of them in the background was a tenth of the time before QEMU's start.
+ */
+const kvmParameters = Effect.sync((): ReadonlyArray<string> => {
+  const modules = listed("/sys/module").filter((name) => name.startsWith("kvm"))
+  const parameters = modules.flatMap((module) => {
     const folder = `/sys/module/${module}/parameters`
-    const read = (name: string) =>
-      fs.readFileString(`${folder}/${name}`).pipe(
-        Effect.orElseSucceed(() => ""),
-        Effect.map((value) => `${module}/${name}=${value.trim()}`)
-      )
-    return yield* Effect.forEach((yield* list(folder)).toSorted(), read, atOnce)
+    return listed(folder).map((name) => `${module}/${name}=${content(`${folder}/${name}`)}`)
   })
-  const parameters = (yield* Effect.forEach(modules, parametersOf, atOnce)).flat()
   return [modules.join(), ...parameters]
 })
 
