@@ -9,8 +9,9 @@ import { type BenchGuest, withGuest } from "./benchGuest.ts"
 
 const mebibyte = 1024 ** 2
 const size = 64 * mebibyte
-/** The baseline takes its time; its throughput does not depend on the size. */
-const baselineOutSize = 8 * mebibyte
+/** The baseline takes its time; its throughput does not grow with the size. */
+const baselineOutSize = 2 * mebibyte
+const baselineTries = 4
 const baselineInSize = mebibyte / 2
 /** As much as fits into one argument once it is base64: the kernel's limit is 128 KiB. */
 const baselineInPart = 64 * 1024
@@ -45,12 +46,18 @@ const readSlowly = Effect.fnUntraced(function* ({ machine }: BenchGuest) {
   return Buffer.concat(parts)
 }, Effect.scoped)
 
+/** The best of some tries: bytes get lost, and a reply whose end is lost is waited for in vain. */
 const baselineOut = Effect.fnUntraced(function* ({ machine, consoleShell }: BenchGuest, bytes: Uint8Array) {
   yield* machine.succeed(`head -c ${baselineOutSize} ${inGuest} >${inGuest}.part`)
-  const begin = performance.now()
-  const received = yield* consoleShell.execute(`cat ${inGuest}.part`)
-  const speed = mebibytesPerSecond(baselineOutSize, begin)
-  return { speed, lost: lostBytes(bytes.subarray(0, baselineOutSize), received) }
+  let speed = 0
+  let lost = 0
+  for (let attempt = 0; attempt < baselineTries; attempt++) {
+    const begin = performance.now()
+    const received = yield* consoleShell.execute(`cat ${inGuest}.part`)
+    speed = Math.max(speed, mebibytesPerSecond(received.length, begin))
+    lost += lostBytes(bytes.subarray(0, baselineOutSize), received)
+  }
+  return { speed, lost }
 })
 
 const baselineIn = Effect.fnUntraced(function* ({ consoleShell }: BenchGuest, bytes: Uint8Array) {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "rolldown"
+import { lazySegmenter } from "./bundle/lazySegmenter.ts"
 import { packageFiles } from "./bundle/packageFiles.ts"
 
 const inPackage = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -14,7 +15,7 @@ export default defineConfig({
   tsconfig: false,
   // An import that can't be found is only a warning by default, and fails on the user's machine.
   onLog: (level, log, handle) => handle(level === "warn" ? "error" : level, log),
-  plugins: [packageFiles({ packages: inPackage(".."), directory: inPackage("dist/nix-vm-test") })],
+  plugins: [lazySegmenter(), packageFiles({ packages: inPackage(".."), directory: inPackage("dist/nix-vm-test") })],
   output: {
     dir: inPackage("dist"),
     format: "esm",

@@ -69,9 +69,11 @@ static void reap_children(void) {
 
 // False when the agent was asked to stop.
 static bool handle_signals(int signals) {
-  struct signalfd_siginfo info;
+  // What does not fit is told of by the next poll.
+  struct signalfd_siginfo infos[8];
   bool go_on = true;
-  while (read(signals, &info, sizeof info) == sizeof info) go_on &= info.ssi_signo == SIGCHLD;
+  ssize_t size = read(signals, infos, sizeof infos);
+  for (ssize_t i = 0; i < size / (ssize_t)sizeof *infos; i++) go_on &= infos[i].ssi_signo == SIGCHLD;
   reap_children();
   return go_on;
 }
