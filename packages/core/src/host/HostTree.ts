@@ -32,6 +32,9 @@ export type HostEntry = {
   | { readonly kind: "symlink"; readonly target: string }
 )
 
+/** Of the size in which holes are looked for: a page would cost a system call for each. */
+const SPARSE_BLOCK = 64 * 1024
+
 const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
     ? error.code
@@ -169,3 +172,26 @@ export const exists = (where: string): Effect.Effect<boolean> => Effect.sync(() 
 /** Whether a path is a folder, links followed. */
 export const isDirectory = (where: string): Effect.Effect<boolean> =>
   Effect.sync(() => fs.statSync(where, { throwIfNoEntry: false })?.isDirectory() ?? false)
+
+/** Copies a file; blocks of zeros become holes. */
+export const copySparse = (from: string, to: string): Effect.Effect<void, HostFileError> =>
+  attempt("copy", from, async () => {
+    const source = await fsp.open(from, "r")
+    const target = await fsp.open(to, "wx", 0o600)
+    try {
+      const { size } = await source.stat()
+      const block = Buffer.allocUnsafe(SPARSE_BLOCK)
+      const zeros = Buffer.alloc(SPARSE_BLOCK)
+      for (let position = 0; position < size; ) {
+        const { bytesRead } = await source.read(block, 0, SPARSE_BLOCK, position)
+        if (bytesRead === 0) break
+        const part = block.subarray(0, bytesRead)
+        if (!part.equals(zeros.subarray(0, bytesRead))) await target.write(part, 0, bytesRead, position)
+        position += bytesRead
+      }
+      await target.truncate(size)
+    } finally {
+      await source.close()
+      await target.close()
+    }
+  })

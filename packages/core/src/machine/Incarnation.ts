@@ -23,6 +23,7 @@ import { MachineError } from "./MachineError.ts"
 import type { MachineErrorReason } from "./MachineError.ts"
 
 export interface Incarnation {
+  readonly start: "cold" | "clone"
   readonly process: QemuProcess
   readonly channel: AgentChannel
   /** Each answer of an agent: the first one, and those after reboots and restarts. */
@@ -45,9 +46,19 @@ export interface Incarnation {
 export interface IncarnationOptions {
   readonly access: GuestAccess
   readonly plan: MachinePlan
+  /** Another way to start than the plan's own boot. */
+  readonly clone?: CloneStart | undefined
   readonly bus: EventBusShape
   /** How much slower than under KVM this guest is. */
   readonly speedFactor: number
+}
+
+/** How a clone differs from a boot. */
+export interface CloneStart {
+  /** QEMU's arguments instead of the plan's. */
+  readonly argv: ReadonlyArray<string>
+  /** Done once all sockets are attached, before the guest goes. */
+  readonly load: (process: QemuProcess) => Effect.Effect<void, MachineError>
 }
 
 /** Signs after which a guest does not come back by itself. */
@@ -201,9 +212,9 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
 
   const process = yield* spawnQemu({
     name: access.name,
-    argv: plan.argv,
+    argv: options.clone?.argv ?? plan.argv,
     qmpPath: plan.sockets.qmp,
-    onSpawned: (pid) => bus.publishUnsafe({ _tag: "MachineStarting", machine: access.name, start: "cold", pid }),
+    onSpawned: (pid) => bus.publishUnsafe({ _tag: "MachineStarting", machine: access.name, start: options.clone === undefined ? "cold" : "clone", pid }),
     onEvent: onQmpEvent(() => channel, die)
   }).pipe(Effect.mapError(qemuFailed(options)))
   yield* Effect.forkScoped(watchProcess(process, die), { startImmediately: true })
@@ -252,9 +263,11 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     ),
     orDeath
   )
+  if (options.clone !== undefined) yield* orDeath(options.clone.load(process))
   yield* process.qmp.execute("cont").pipe(Effect.mapError(qemuFailed(options)), orDeath)
 
   const incarnation: Incarnation = {
+    start: options.clone === undefined ? "cold" : "clone",
     process,
     channel,
     sessions,

@@ -1,6 +1,7 @@
 /** One machine of a run: its plan brought to life, with everything that watches it. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as FileSystem from "effect/FileSystem"
 import { EventBus } from "../events/EventBus.ts"
 import * as Console from "../guest/Console.ts"
@@ -22,9 +23,12 @@ import { Steps } from "../machine/Steps.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import type { PlannedLimit, TestPlan } from "../plan/TestPlan.ts"
 import type { Qemu } from "../qemu/Qemu.ts"
+import type { CacheDirectory } from "../store/CacheDirectory.ts"
 import { createOverlay } from "../store/Qcow.ts"
 import { writeSeedDisk } from "../store/seedDisk.ts"
+import { giveIdentity } from "../machine/cloneIdentity.ts"
 import { parseBootProfile } from "./bootProfile.ts"
+import { startClone } from "./startClone.ts"
 import type { SpeedFactor } from "./SpeedFactor.ts"
 
 export interface RunMachine {
@@ -48,6 +52,8 @@ export interface EmulationFallback {
 
 export interface RunMachineOptions {
   readonly plan: MachinePlan
+  /** Key of the template that the first start is a clone of; absent: it boots. */
+  readonly template?: string | undefined
   /** Absent where the accelerator is not the driver's to choose, or is TCG already. */
   readonly fallback?: EmulationFallback | undefined
   readonly limits: TestPlan["limits"]
@@ -83,7 +89,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
   const bus = yield* EventBus
   const steps = yield* Steps
   const services = yield* Effect.context<
-    EventBus | Steps | Qemu | ChildProcesses | UnixSockets | FileSystem.FileSystem
+    EventBus | Steps | Qemu | ChildProcesses | UnixSockets | FileSystem.FileSystem | CacheDirectory
   >()
   const access: GuestAccess = { name: plan.name, console: Console.make() }
 
@@ -91,9 +97,24 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
   let kvmFailure: string | undefined = undefined
   const planNow = (): MachinePlan => (kvmFailure === undefined ? plan : (options.fallback?.plan ?? plan))
 
-  const spawn = Effect.fnUntraced(function* (boot: { readonly first: boolean }) {
-    if (boot.first) yield* makeDisks(plan)
+  const boot = Effect.fnUntraced(function* (start: { readonly first: boolean }) {
+    if (start.first) yield* makeDisks(plan)
     return yield* incarnate({ access, plan: planNow(), bus, speedFactor: speed.factor() })
+  })
+  /** The first start may be a clone's; whatever goes wrong with that is no more than a notice. */
+  const spawn = Effect.fnUntraced(function* (start: { readonly first: boolean }) {
+    if (!start.first || options.template === undefined) return yield* boot(start)
+    const clone = yield* Effect.result(
+      startClone({ access, plan, key: options.template, bootMs: limitMs(limits.boot, speed), speedFactor: speed.factor() })
+    )
+    if (Result.isSuccess(clone)) return clone.success
+    yield* bus.publish({
+      _tag: "Notice",
+      topic: "retry",
+      machine: plan.name,
+      text: `booting instead of starting from a template: ${clone.failure.message}`
+    })
+    return yield* boot(start)
   })
   const startAgain = Effect.fnUntraced(function* (error: MachineError) {
     if (options.fallback === undefined || kvmFailure !== undefined || error.reason._tag !== "QemuCrashed") return false
@@ -118,8 +139,9 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     )
   })
   const makeReady = Effect.fnUntraced(function* (incarnation: Incarnation, boot: { readonly first: boolean }) {
+    if (incarnation.start === "clone" && boot.first) yield* giveIdentity(access, incarnation)
     const connectedMs = performance.now() - incarnation.spawnedAt
-    if (boot.first) speed.measured(connectedMs / 1000)
+    if (boot.first && incarnation.start === "cold") speed.measured(connectedMs / 1000)
     yield* setUpGuest({ access, plan, incarnation, firstBoot: boot.first, reached: incarnation.reached })
     yield* forwardPorts(incarnation)
     yield* incarnation.reached("ready")

@@ -11,7 +11,9 @@ import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { removeStaleRuns } from "../host/StaleRuns.ts"
 import type { HostFacts } from "../plan/HostFacts.ts"
 import { planTest } from "../plan/planTest.ts"
+import { templateKey } from "../plan/templateArguments.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
+import { Qemu } from "../qemu/Qemu.ts"
 import { Accelerator } from "../qemu/Accelerator.ts"
 import { Qemu } from "../qemu/Qemu.ts"
 import type { TestSpec } from "../spec/TestSpec.ts"
@@ -98,12 +100,13 @@ const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
       yield* bus.publish({ _tag: "Notice", topic: "quirk", machine: machine.name, text: quirk.why })
     }
   }
-  return { plan, emulated, accelerator: host.accelerator }
+  return { plan, emulated, agent, accelerator: host.accelerator }
 })
 
 /** Prepares a spec's machines; they start when they are first used, or by `power.start`. */
 export const openMachines = Effect.fn("run.openMachines")(function* (options: OpenMachinesOptions) {
-  const { plan, emulated, accelerator } = yield* planRun(options)
+  const { plan, emulated, agent, accelerator } = yield* planRun(options)
+  const { buildId } = yield* Qemu
   const { markBroken } = yield* Accelerator
   const speed = makeSpeedFactor(accelerator)
   const outputDirectory = options.outputDirectory ?? path.join(plan.runDirectory, "output")
@@ -111,7 +114,9 @@ export const openMachines = Effect.fn("run.openMachines")(function* (options: Op
   const machines = yield* Effect.forEach(plan.machines, (machine) => {
     const other = emulated?.machines.find(({ name }) => name === machine.name)
     const fallback = other === undefined ? undefined : { plan: other, worked: markBroken }
-    return makeRunMachine({ plan: machine, fallback, limits: plan.limits, speed, outputDirectory })
+    const template =
+      machine.start === "cold" ? undefined : templateKey({ plan: machine, qemuBuildId: buildId, agentDigest: agent.digest })
+    return makeRunMachine({ plan: machine, template, fallback, limits: plan.limits, speed, outputDirectory })
   })
   const opened: OpenedMachines = { plan, machines }
   return opened

@@ -1,0 +1,138 @@
+/**
+ * Makes a template: boots a machine like the planned one but without anything of the test, lets it finish its boot, and seals it.
+ *
+ * Done on first use, by one process while others wait.
+ */
+import * as path from "node:path"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { EventBus } from "../events/EventBus.ts"
+import * as Console from "../guest/Console.ts"
+import * as HostTree from "../host/HostTree.ts"
+import type { Incarnation } from "../machine/Incarnation.ts"
+import { incarnate } from "../machine/Incarnation.ts"
+import type { GuestAccess } from "../machine/MachineContext.ts"
+import { setUpGuest } from "../machine/setUpGuest.ts"
+import type { MachinePlan } from "../plan/MachinePlan.ts"
+import { sealArguments } from "../plan/templateArguments.ts"
+import { saveState } from "../qemu/savedState.ts"
+import { createOverlay } from "../store/Qcow.ts"
+import type { Template } from "../store/Templates.ts"
+import { keepTemplate, lockTemplate, lookUpTemplate, makeTemplateFolder } from "../store/Templates.ts"
+import { writeSeedDisk } from "../store/seedDisk.ts"
+import { TemplateError } from "./TemplateError.ts"
+
+export interface MakeTemplateOptions {
+  readonly plan: MachinePlan
+  readonly key: string
+  readonly bootMs: number
+  readonly speedFactor: number
+}
+
+/** Waits for the end of the boot, whatever its verdict (a failed unit is the image's own matter), then writes all to the disk. */
+const settleDown = `
+if command -v systemctl >/dev/null; then systemctl is-system-running --wait >/dev/null 2>&1 || :; fi
+sync
+`
+
+/** A machine of the template's own: paths in the template's folder, nothing of the test. */
+const templatePlan = (plan: MachinePlan, disk: string): MachinePlan => {
+  const own = (text: string): string => text.replaceAll(plan.disk.overlay, disk)
+  const base = plan.devices.base.map(own)
+  return {
+    ...plan,
+    disk: { ...plan.disk, overlay: disk, bytes: plan.disk.image.virtualSize, grows: false },
+    shares: [],
+    files: [],
+    nics: [],
+    extraDisks: [],
+    forwardPorts: [],
+    selinux: undefined,
+    devices: { base, test: [] },
+    argv: base
+  }
+}
+
+const failed = (step: string) => (error: { readonly message: string }) =>
+  new TemplateError({ step, detail: error.message })
+
+/** Stops the guest at rest, and saves what is not in the RAM file. */
+const seal = Effect.fnUntraced(function* (incarnation: Incarnation, template: Template, socket: string) {
+  const { qmp } = incarnation.process
+  yield* incarnation.channel.ping().pipe(Effect.mapError(failed("asking the agent for a sign of life")))
+  yield* qmp.execute("stop").pipe(Effect.mapError(failed("stopping the guest")))
+  yield* saveState({ qmp, file: template.state, socket }).pipe(Effect.mapError(failed("saving the guest's state")))
+  yield* incarnation.expectEnd
+  yield* incarnation.process.stop({ acpi: false })
+})
+
+const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial: Template) {
+  const bus = yield* EventBus
+  const plan = templatePlan(options.plan, partial.disk)
+  const access: GuestAccess = { name: plan.name, console: Console.make() }
+  const { image } = plan.disk
+  const live = `${partial.folder}/ram.live`
+  yield* createOverlay({ base: image, path: partial.disk, size: image.virtualSize }).pipe(
+    Effect.mapError(failed("making its disk"))
+  )
+  if (plan.entry.strategy === "nocloud") {
+    yield* writeSeedDisk(plan.entry).pipe(Effect.mapError(failed("making its seed disk")))
+  }
+  const incarnation = yield* incarnate({
+    access,
+    plan: { ...plan, argv: sealArguments(plan, live) },
+    bus,
+    speedFactor: options.speedFactor
+  }).pipe(Effect.mapError(failed("starting the guest")))
+  const ready = Effect.gen(function* () {
+    yield* incarnation.channel.session.pipe(Effect.mapError(failed("waiting for the agent")))
+    yield* setUpGuest({ access, plan, incarnation, firstBoot: true, reached: incarnation.reached }).pipe(
+      Effect.mapError(failed("settling the guest"))
+    )
+    yield* incarnation.channel
+      .exec({ command: settleDown, strict: false, timeoutMs: options.bootMs })
+      .pipe(Effect.mapError(failed("waiting for the end of its boot")))
+  })
+  yield* Effect.raceFirst(ready, incarnation.death.pipe(Effect.mapError(failed("booting the guest")))).pipe(
+    Effect.timeoutOrElse({
+      duration: options.bootMs,
+      orElse: () => Effect.fail(failed("booting the guest")({ message: `it was not done within ${options.bootMs / 1000} s` }))
+    })
+  )
+  yield* seal(incarnation, partial, path.join(path.dirname(plan.sockets.qmp), `${path.basename(plan.sockets.qmp)}.out`))
+  // Pages that the guest never used or gave back are holes.
+  yield* HostTree.copySparse(live, partial.ram).pipe(Effect.mapError(failed("storing its memory")))
+})
+
+/** The template of this key from the cache, made if it is not there. */
+export const makeTemplate = Effect.fn("run.makeTemplate")(
+  function* (options: MakeTemplateOptions) {
+    const known = yield* lookUpTemplate(options.key)
+    if (Option.isSome(known)) return known.value
+    const bus = yield* EventBus
+    const { plan } = options
+    yield* lockTemplate({
+      key: options.key,
+      onWait: (owner) =>
+        bus.publishUnsafe({
+          _tag: "Notice",
+          topic: "image",
+          machine: plan.name,
+          text: `process ${owner.pid} is making the template: waiting for it`
+        })
+    }).pipe(Effect.mapError(failed("locking it")))
+    const made = yield* lookUpTemplate(options.key)
+    if (Option.isSome(made)) return made.value
+    yield* bus.publish({
+      _tag: "Notice",
+      topic: "image",
+      machine: plan.name,
+      text: `making a template of a booted ${plan.image.id}: once, later machines start from it at once`
+    })
+    const partial = yield* makeTemplateFolder(options.key).pipe(Effect.mapError(failed("making its folder")))
+    yield* Effect.scoped(boot(options, partial))
+    const title = `${plan.image.id}, ${plan.memoryBytes / 1024 ** 2} MiB, ${plan.cpus} CPU, ${plan.accelerator}`
+    return yield* keepTemplate(partial, title).pipe(Effect.mapError(failed("keeping it")))
+  },
+  Effect.scoped
+)

@@ -1,0 +1,63 @@
+/** Starts a machine as a clone of a template: the template is made when it is not there, and thrown away when it does not come to life. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { EventBus } from "../events/EventBus.ts"
+import * as HostTree from "../host/HostTree.ts"
+import { cloneStart } from "../machine/cloneStart.ts"
+import { incarnate } from "../machine/Incarnation.ts"
+import type { GuestAccess } from "../machine/MachineContext.ts"
+import type { MachinePlan } from "../plan/MachinePlan.ts"
+import { createOverlay } from "../store/Qcow.ts"
+import { discardTemplate } from "../store/Templates.ts"
+import { makeTemplate } from "./makeTemplate.ts"
+import { TemplateError } from "./TemplateError.ts"
+
+export interface StartCloneOptions {
+  readonly access: GuestAccess
+  readonly plan: MachinePlan
+  readonly key: string
+  readonly bootMs: number
+  readonly speedFactor: number
+}
+
+/** A clone answers within a second; what takes so much longer hangs. */
+const ANSWER_MS = 5_000
+
+const failed = (step: string) => (error: { readonly message: string }) => new TemplateError({ step, detail: error.message })
+
+export const startClone = Effect.fn("run.startClone")(function* (options: StartCloneOptions) {
+  const { access, plan, speedFactor } = options
+  const bus = yield* EventBus
+  const machineScope = yield* Effect.scope
+  const template = yield* makeTemplate(options)
+  yield* createOverlay({
+    base: { path: template.disk, format: "qcow2", virtualSize: plan.disk.image.virtualSize },
+    path: plan.disk.overlay,
+    size: plan.disk.image.virtualSize
+  }).pipe(Effect.mapError(failed("making its disk")))
+  yield* Effect.forEach(plan.extraDisks, HostTree.makeSparseFile, { discard: true }).pipe(
+    Effect.mapError(failed("making its disks"))
+  )
+  const scope = yield* Scope.fork(machineScope)
+  return yield* Effect.gen(function* () {
+    const clone = cloneStart({ plan, template })
+    const incarnation = yield* incarnate({ access, plan, clone, bus, speedFactor })
+    yield* Effect.raceFirst(incarnation.channel.session, incarnation.death)
+    return incarnation
+  }).pipe(
+    Scope.provide(scope),
+    Effect.mapError(failed("loading it")),
+    Effect.timeoutOrElse({
+      duration: ANSWER_MS * speedFactor,
+      orElse: () => Effect.fail(new TemplateError({ step: "loading it", detail: "its guest did not answer" }))
+    }),
+    // The machine boots instead, and makes its disks itself.
+    Effect.onError(() =>
+      Scope.close(scope, Exit.void).pipe(
+        Effect.andThen(Effect.ignore(HostTree.remove(plan.disk.overlay))),
+        Effect.andThen(discardTemplate(template))
+      )
+    )
+  )
+})

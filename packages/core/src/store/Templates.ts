@@ -1,0 +1,136 @@
+/**
+ * Templates: booted guests at rest. A folder each, by key: RAM, device state, disk, and a record that says what they looked like when they were
+ * sealed. What does not look like that any more is thrown away; it can be made again.
+ */
+import * as ByteSize from "effect/ByteSize"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { ProcessIdentity } from "../host/ProcessIdentity.ts"
+import { CacheDirectory } from "./CacheDirectory.ts"
+import { fileLock } from "./FileLock.ts"
+import { hostRefusal } from "./hostRefusal.ts"
+import type { ImageError } from "./ImageError.ts"
+
+/** Files of a template; RAM and disk are never written to once sealed. */
+export interface Template {
+  readonly key: string
+  readonly folder: string
+  readonly ram: string
+  readonly state: string
+  readonly disk: string
+}
+
+const files = ["ram", "state", "disk.qcow2"] as const
+
+const templateAt = (folder: string, key: string): Template => ({
+  key,
+  folder,
+  ram: `${folder}/ram`,
+  state: `${folder}/state`,
+  disk: `${folder}/disk.qcow2`
+})
+
+/** A file as it was when the template was sealed. Any later write shows in its time: hashing a gigabyte for each clone would cost more than the clone. */
+const Seal = Schema.Struct({ bytes: Schema.Finite, modifiedMs: Schema.Finite })
+
+export const TemplateRecord = Schema.Struct({
+  /** For people: image, memory, processors. */
+  title: Schema.String,
+  seals: Schema.Record(Schema.Literals(files), Seal)
+})
+export type TemplateRecord = typeof TemplateRecord.Type
+
+const RecordFile = Schema.fromJsonString(TemplateRecord)
+const recordName = "template.json"
+
+const sealOf = (path: string) =>
+  FileSystem.FileSystem.use((fs) => fs.stat(path)).pipe(
+    Effect.map(({ size, mtime }) => ({
+      bytes: ByteSize.toNumberUnsafe(size),
+      modifiedMs: Option.match(mtime, { onNone: () => 0, onSome: (date) => date.getTime() })
+    })),
+    Effect.mapError(hostRefusal({ operation: "read", path }))
+  )
+
+const isAsSealed = Effect.fnUntraced(function* (template: Template, record: TemplateRecord) {
+  for (const name of files) {
+    const now = yield* Effect.option(sealOf(`${template.folder}/${name}`))
+    const then = record.seals[name]
+    if (Option.isNone(now) || now.value.bytes !== then.bytes || now.value.modifiedMs !== then.modifiedMs) return false
+  }
+  return true
+})
+
+/** The template of this key, if it is there and as it was sealed; its time of use is set. */
+export const lookUpTemplate = Effect.fn("Templates.lookUp")(function* (key: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { templates } = yield* CacheDirectory
+  const template = templateAt(`${templates}/${key}`, key)
+  const recordPath = `${template.folder}/${recordName}`
+  const text = yield* Effect.option(fs.readFileString(recordPath))
+  if (Option.isNone(text)) return Option.none<Template>()
+  const record = yield* Effect.option(Schema.decodeEffect(RecordFile)(text.value))
+  if (Option.isNone(record) || !(yield* isAsSealed(template, record.value))) {
+    yield* discardTemplate(template)
+    return Option.none<Template>()
+  }
+  const now = new Date()
+  yield* Effect.ignore(fs.utimes(recordPath, now, now))
+  return Option.some(template)
+})
+
+/** Throws a template away; clones that run have its files open and go on. */
+export const discardTemplate = Effect.fn("Templates.discard")(function* (template: Template) {
+  const fs = yield* FileSystem.FileSystem
+  // Out of sight first: nobody finds half a template.
+  const away = `${template.folder}.discarded-${process.pid}`
+  yield* Effect.ignore(fs.rename(template.folder, away))
+  yield* Effect.ignore(fs.remove(away, { recursive: true, force: true }))
+})
+
+/** Keeps others from making the same template until the Scope closes. */
+export const lockTemplate = Effect.fnUntraced(function* (options: {
+  readonly key: string
+  readonly onWait: (owner: ProcessIdentity) => void
+}): Effect.fn.Return<void, ImageError, CacheDirectory | FileSystem.FileSystem | Scope.Scope> {
+  const fs = yield* FileSystem.FileSystem
+  const { templates } = yield* CacheDirectory
+  yield* Effect.mapError(fs.makeDirectory(templates, { recursive: true }), hostRefusal({ operation: "make", path: templates }))
+  yield* fileLock({ path: `${templates}/${options.key}.lock`, onWait: options.onWait })
+})
+
+/** A folder in the cache for a template in the making; gone with the Scope unless it was kept. The caller holds the lock. */
+export const makeTemplateFolder = Effect.fnUntraced(function* (key: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { templates } = yield* CacheDirectory
+  const folder = `${templates}/${key}.partial`
+  const remove = Effect.ignore(fs.remove(folder, { recursive: true, force: true }))
+  yield* remove
+  yield* Effect.acquireRelease(
+    Effect.mapError(fs.makeDirectory(folder, { recursive: true, mode: 0o700 }), hostRefusal({ operation: "make", path: folder })),
+    () => remove
+  )
+  return templateAt(folder, key)
+})
+
+/** Gives a finished template its place: files read-only, the record last, then renamed. */
+export const keepTemplate = Effect.fnUntraced(function* (partial: Template, title: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { templates } = yield* CacheDirectory
+  const refused = hostRefusal({ operation: "write", path: partial.folder })
+  const seals: Record<string, typeof Seal.Type> = {}
+  for (const name of files) {
+    const path = `${partial.folder}/${name}`
+    yield* Effect.mapError(fs.chmod(path, 0o444), refused)
+    seals[name] = yield* sealOf(path)
+  }
+  const text = yield* Effect.orDie(Schema.encodeEffect(RecordFile)(Schema.decodeUnknownSync(TemplateRecord)({ title, seals })))
+  yield* Effect.mapError(fs.writeFileString(`${partial.folder}/${recordName}`, text), refused)
+  const folder = `${templates}/${partial.key}`
+  yield* Effect.ignore(fs.remove(folder, { recursive: true, force: true }))
+  yield* Effect.mapError(fs.rename(partial.folder, folder), refused)
+  return templateAt(folder, partial.key)
+})
