@@ -173,6 +173,10 @@ export const exists = (where: string): Effect.Effect<boolean> => Effect.sync(() 
 export const isDirectory = (where: string): Effect.Effect<boolean> =>
   Effect.sync(() => fs.statSync(where, { throwIfNoEntry: false })?.isDirectory() ?? false)
 
+/** Removes a file or a tree; what is not there is no error. */
+export const remove = (where: string): Effect.Effect<void, HostFileError> =>
+  attempt("remove", where, () => fsp.rm(where, { recursive: true, force: true }))
+
 /** Copies a file; blocks of zeros become holes. */
 export const copySparse = (from: string, to: string): Effect.Effect<void, HostFileError> =>
   attempt("copy", from, async () => {

@@ -110,8 +110,6 @@ export const baseArguments = (options: {
       : []),
     "-device",
     "virtio-rng-pci",
-    "-device",
-    "virtio-balloon-pci,id=balloon,free-page-reporting=on",
     // Told to the guest's kernel when a clone starts, which then reseeds its random numbers; an x86 device.
     ...(host.architecture === "x86_64" ? ["-device", "vmgenid,id=generation,guid=auto"] : []),
     "-device",

@@ -181,7 +181,8 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
 
   const profile = Effect.gen(function* () {
     const incarnation = yield* power.current
-    if (incarnation === undefined || plan.image.facts.init !== "systemd") return
+    // A clone's guest remembers the template's boot.
+    if (incarnation?.start !== "cold" || plan.image.facts.init !== "systemd") return
     const result = yield* incarnation.channel.exec({ command: bootTimes, strict: false, timeoutMs: 10_000 })
     const found = parseBootProfile(new TextDecoder().decode(result.stdout), incarnation.connectedMs() / 1000)
     if (found !== undefined) yield* bus.publish({ _tag: "BootProfiled", machine: plan.name, profile: found })

@@ -101,7 +101,10 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
   )
   yield* seal(incarnation, partial, path.join(path.dirname(plan.sockets.qmp), `${path.basename(plan.sockets.qmp)}.out`))
   // Pages that the guest never used or gave back are holes.
-  yield* HostTree.copySparse(live, partial.ram).pipe(Effect.mapError(failed("storing its memory")))
+  yield* HostTree.copySparse(live, partial.ram).pipe(
+    Effect.andThen(HostTree.remove(live)),
+    Effect.mapError(failed("storing its memory"))
+  )
 })
 
 /** The template of this key from the cache, made if it is not there. */

@@ -124,7 +124,8 @@ export const keepTemplate = Effect.fnUntraced(function* (partial: Template, titl
   const seals: Record<string, typeof Seal.Type> = {}
   for (const name of files) {
     const path = `${partial.folder}/${name}`
-    yield* Effect.mapError(fs.chmod(path, 0o444), refused)
+    // QEMU opens RAM for writing although clones map it privately, and fails where it may not.
+    yield* Effect.mapError(fs.chmod(path, name === "ram" ? 0o600 : 0o444), refused)
     seals[name] = yield* sealOf(path)
   }
   const text = yield* Effect.orDie(Schema.encodeEffect(RecordFile)(Schema.decodeUnknownSync(TemplateRecord)({ title, seals })))
