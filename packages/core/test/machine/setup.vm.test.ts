@@ -37,7 +37,8 @@ const guests = Guests.layer({
         "/opt/tree": { source: path.join(folder, "tree") }
       },
       forwardPorts: [{ guest: 8000 }],
-      boot: { kernelArgs: ["nvt.word=here"] }
+      boot: { kernelArgs: ["nvt.word=here"] },
+      start: "cold"
     }
   }
 })
