@@ -116,7 +116,7 @@ export const baseArguments = (options: {
     "virtio-serial-pci,id=serial",
     ...socket("agent", machine.sockets.agent),
     "-device",
-    `virtserialport,bus=serial.0,chardev=agent,name=${agentPortName}`,
+    `virtserialport,id=agentport,bus=serial.0,chardev=agent,name=${agentPortName}`,
     "-netdev",
     `user,id=${userNetworkId},restrict=${machine.internet ? "off" : "on"}`,
     // Without its boot ROM (romfile=) a NIC costs no start-up time, and a template need not match the ROM.
