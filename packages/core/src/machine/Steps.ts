@@ -52,8 +52,9 @@ export class Steps extends Context.Service<Steps, StepsShape>()("@nix-vm-test/co
         open.delete(step)
         const durationMs = performance.now() - startedAt
         if (Exit.isSuccess(exit)) return bus.publish({ _tag: "StepFinished", step, outcome: "passed", durationMs })
-        const outcome = Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "failed"
-        return bus.publish({ _tag: "StepFinished", step, outcome, durationMs, detail: detailOf(exit.cause) })
+        return Cause.hasInterruptsOnly(exit.cause)
+          ? bus.publish({ _tag: "StepFinished", step, outcome: "interrupted", durationMs })
+          : bus.publish({ _tag: "StepFinished", step, outcome: "failed", durationMs, detail: detailOf(exit.cause) })
       }
       const step = <A, E, R>(
         options: StepOptions,
@@ -72,7 +73,10 @@ export class Steps extends Context.Service<Steps, StepsShape>()("@nix-vm-test/co
             ...(parent === undefined ? {} : { parent }),
             ...(options.machine === undefined ? {} : { machine: options.machine })
           })
-          return yield* use(id).pipe(Effect.provideService(CurrentStep, id), Effect.onExit((exit) => finished(id, startedAt, exit)))
+          return yield* use(id).pipe(
+            Effect.provideService(CurrentStep, id),
+            Effect.onExit((exit) => finished(id, startedAt, exit))
+          )
         })
       return Steps.of({
         step,

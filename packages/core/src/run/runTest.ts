@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type { Failure, Verdict } from "../events/Event.ts"
 import { EventBus } from "../events/EventBus.ts"
 import { Steps } from "../machine/Steps.ts"
@@ -45,8 +46,11 @@ const startAll = (machines: ReadonlyArray<RunMachine>) =>
 
 const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
   const { plan, machines } = yield* openMachines(options)
-  yield* Effect.forkScoped(startAll(machines))
-  const exit = yield* Effect.exit(blameEmulation(runBody(options.body, plan, machines), machines))
+  const starting = yield* Effect.forkChild(startAll(machines))
+  const exit = yield* Effect.exit(blameEmulation(runBody(options.body, plan, machines), machines)).pipe(
+    // Before the machines' scopes close, or a start that is under way would see its QEMU die.
+    Effect.ensuring(Fiber.interrupt(starting))
+  )
   if (Exit.isSuccess(exit)) {
     yield* Effect.forEach(machines, ({ profile }) => profile, { concurrency: "unbounded", discard: true })
   }
@@ -89,10 +93,7 @@ export const runTest = Effect.fn("run.runTest")(function* (options: RunTestOptio
   })
   const finish = (exit: Exit.Exit<unknown, unknown>) => {
     const result = outcomeOf(exit)
-    return Effect.as(
-      bus.publish({ _tag: "RunFinished", ...result, durationMs: performance.now() - startedAt }),
-      result
-    )
+    return Effect.as(bus.publish({ _tag: "RunFinished", ...result, durationMs: performance.now() - startedAt }), result)
   }
   const run = Effect.scoped(runScripted(options))
   return yield* Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(run)), finish))
