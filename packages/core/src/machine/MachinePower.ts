@@ -107,6 +107,11 @@ export const makeMachinePower = Effect.fnUntraced(function* (
     if (Result.isFailure(again)) error = again.failure
     else if (again.success) error = yield* Effect.flip(life.incarnation.death)
     yield* Deferred.fail(life.death, error)
+    yield* transition.withPermit(bury(life, error))
+  })
+
+  /** Call it within `transition`: the next start must find the disk free, which a process whose guest died may still hold. */
+  const bury = Effect.fnUntraced(function* (life: Life, error: MachineError) {
     if (state._tag !== "Up" || state.life !== life) return
     if (error.reason._tag === "GuestPoweredOff") {
       state = { _tag: "Off" }
