@@ -37,19 +37,29 @@ export const agentStartScript = [
 /** A shell's text as one word of ExecStart: systemd expands `$` and `%`, and a single quote can't be inside of single quotes. */
 const execWord = (text: string): string => `'${text.replaceAll("%", "%%").replaceAll("$", "$$$$")}'`
 
+/** Ordering of the unit: where the port is waited for, and where it is known to be there. */
+const waitsForPort = {
+  unit: `BindsTo=${agentDeviceUnit}\nAfter=${agentDeviceUnit}`,
+  wantedBy: `${agentDeviceUnit} multi-user.target`
+}
+const knowsPort = {
+  unit: "ConditionPathExistsGlob=/sys/class/virtio-ports/*",
+  wantedBy: "sysinit.target"
+}
+
 /**
- * The unit. It runs before the ordinary units do, as soon as the port is there and its folder can be written.
+ * The unit's text. It runs before the ordinary units do, but not before the boot has cleared `/tmp` and mounted its file systems: what a test
+ * puts there would be gone.
  *
+ * `StartupCPUWeight` lets a test begin while the boot's own services are still starting; it counts no longer when they are done.
  * `KillMode=process`, as what a test started must outlive an agent that is started anew; the memory killer takes anything else first;
  * `Delegate` and `TasksMax` leave cgroups and their limits to the test.
  */
-export const agentUnit = (): { readonly name: string; readonly text: string } => ({
-  name: agentUnitName,
-  text: `[Unit]
+const unitText = (port: typeof waitsForPort): string => `[Unit]
 Description=Agent of nix-vm-test
 DefaultDependencies=no
-BindsTo=${agentDeviceUnit}
-After=${agentDeviceUnit} systemd-remount-fs.service
+${port.unit}
+After=systemd-remount-fs.service systemd-tmpfiles-setup.service
 RequiresMountsFor=${folder}
 Conflicts=shutdown.target
 Before=shutdown.target
@@ -60,6 +70,7 @@ ExecStart=/bin/sh -c ${execWord(agentStartScript)}
 Restart=always
 RestartSec=50ms
 TimeoutStopSec=2s
+StartupCPUWeight=1000
 KillMode=process
 Delegate=yes
 TasksMax=infinity
@@ -68,6 +79,20 @@ StandardOutput=journal
 StandardError=journal
 
 [Install]
-WantedBy=${agentDeviceUnit} multi-user.target
+WantedBy=${port.wantedBy}
 `
-})
+
+/** A unit of systemd: its file's name and content. */
+export interface AgentUnit {
+  readonly name: string
+  readonly text: string
+}
+
+/** The unit for guests whose kernel finds the port some time in the boot: it waits for udev's word. */
+export const agentUnit = (): AgentUnit => ({ name: agentUnitName, text: unitText(waitsForPort) })
+
+/**
+ * The unit for images whose initrd has the port's driver. The agent finds the port without udev, which under emulation takes as long as half of
+ * the boot to come to it.
+ */
+export const installedAgentUnit = (): AgentUnit => ({ name: agentUnitName, text: unitText(knowsPort) })

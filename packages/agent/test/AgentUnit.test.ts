@@ -15,7 +15,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { agentDisk } from "@nix-vm-test/agent/AgentDisk"
-import { agentDeviceUnit, agentPortName, agentStartScript, agentUnit } from "@nix-vm-test/agent/AgentUnit"
+import { agentDeviceUnit, agentPortName, agentStartScript, agentUnit, installedAgentUnit } from "@nix-vm-test/agent/AgentUnit"
 import { assert, describe } from "@effect/vitest"
 import { test as base } from "vitest"
 
@@ -122,14 +122,29 @@ describe("the start script", () => {
 
 describe("the unit", () => {
   const { name, text } = agentUnit()
-  const value = (key: string): ReadonlyArray<string> =>
-    [...text.matchAll(new RegExp(`^${key}=(.*)$`, "gmu"))].map(([, found = ""]) => found)
+  const valueIn = (unit: string, key: string): ReadonlyArray<string> =>
+    [...unit.matchAll(new RegExp(`^${key}=(.*)$`, "gmu"))].map(([, found = ""]) => found)
+  const value = (key: string): ReadonlyArray<string> => valueIn(text, key)
 
   base("waits for the port's device by the name that systemd gives it", () => {
     assert.strictEqual(agentDeviceUnit, `${escapePath(`/dev/virtio-ports/${agentPortName}`)}.device`)
     assert.deepStrictEqual(value("BindsTo"), [agentDeviceUnit])
     assert.include(value("After")[0], agentDeviceUnit)
     assert.strictEqual(name, "nix-vm-test-agent.service")
+  })
+
+  base("of an image with the port's driver in its initrd does not wait for udev", () => {
+    const installed = installedAgentUnit()
+    assert.strictEqual(installed.name, name)
+    assert.notInclude(installed.text, agentDeviceUnit)
+    assert.deepStrictEqual(valueIn(installed.text, "ConditionPathExistsGlob"), ["/sys/class/virtio-ports/*"])
+    assert.deepStrictEqual(valueIn(installed.text, "ExecStart"), value("ExecStart"))
+  })
+
+  base("comes after the boot has cleared what a test may write to", () => {
+    for (const unit of [text, installedAgentUnit().text]) {
+      assert.include(valueIn(unit, "After").join(" "), "systemd-tmpfiles-setup.service")
+    }
   })
 
   base("its command is the script once systemd has expanded $ and %", () => {

@@ -15,6 +15,7 @@
 #   MASKED_UNITS    units that a settled image does not start (with AGENT_UNIT only)
 #   DHCP_MAC        the NIC that asks for an address (with AGENT_UNIT only)
 #   INITRD_MODULES  the only modules in a settled image's initrd (with AGENT_UNIT only)
+#   UNLOADED_MODULES  modules that a settled image loads only when it is told to (with AGENT_UNIT only)
 set -euo pipefail
 exec 2>&1
 export LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH=1700000000 E2FSPROGS_FAKE_TIME=1700000000
@@ -85,6 +86,7 @@ settle() {
     >"$root/etc/systemd/network/80-user-network.network"
   # A disk that is thrown away needs no check, and nothing in a test reads the ESP.
   printf '%s\n' "UUID=$root_id / ext4 rw,discard,errors=remount-ro 0 0" >"$root/etc/fstab"
+  printf 'blacklist %s\n' $UNLOADED_MODULES >"$root/etc/modprobe.d/nix-vm-test.conf"
   shrink_initrd
 }
 

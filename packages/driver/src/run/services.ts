@@ -13,7 +13,7 @@ import { catalogLayer } from "@nix-vm-test/distributions/Catalog"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
-import { agentUnit } from "@nix-vm-test/agent/AgentUnit"
+import { installedAgentUnit } from "@nix-vm-test/agent/AgentUnit"
 
 const host = Layer.mergeAll(NodeServices.layer, UnixSockets.layer, ChildProcesses.layer, FetchHttpClient.layer)
 
@@ -28,7 +28,7 @@ const accelerator = Accelerator.layer.pipe(
   Layer.provide([cache, host, qemu])
 )
 
-const images = Layer.unwrap(Effect.map(Qemu, ({ imageTool }) => ImageStore.layer({ imageTool, agentUnit: agentUnit() }))).pipe(
+const images = Layer.unwrap(Effect.map(Qemu, ({ imageTool }) => ImageStore.layer({ imageTool, agentUnit: installedAgentUnit() }))).pipe(
   Layer.provide([cache, host, qemu])
 )
 

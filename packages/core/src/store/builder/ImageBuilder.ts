@@ -13,7 +13,7 @@ import { hostRefusal } from "../hostRefusal.ts"
 import type { ImageError } from "../ImageError.ts"
 import { requirePrograms, runBuilderProcess, scriptDirectory } from "./BuilderProcess.ts"
 import { type DebianSources, sourceLines } from "./debianSources.ts"
-import { initrdModules, maskedUnits, type Recipe } from "./Recipe.ts"
+import { initrdModules, maskedUnits, type Recipe, unloadedModules } from "./Recipe.ts"
 
 /** The systemd unit that starts the agent in an installed guest. */
 export interface AgentUnit {
@@ -65,7 +65,7 @@ export const buildKey = Effect.fn("ImageBuilder.key")(function* (
 ): Effect.fn.Return<string, ImageError, FileSystem.FileSystem> {
   const scripts = yield* Effect.forEach(["rootfs.sh", "assemble.sh", "embed-grub.py"], scriptText)
   const { recipe } = inputs
-  const settling = recipe.variant === "installed" ? [inputs.agentUnit, maskedUnits, initrdModules, userNetworkMac] : []
+  const settling = recipe.variant === "installed" ? [inputs.agentUnit, maskedUnits, initrdModules, unloadedModules, userNetworkMac] : []
   return hash([recipe, scripts, settling])
 })
 
@@ -171,6 +171,7 @@ const assemble = Effect.fnUntraced(function* (shop: Workshop, readLine: (line: s
       AGENT_UNIT: recipe.variant === "installed" ? unitPath : "",
       MASKED_UNITS: maskedUnits.join(" "),
       INITRD_MODULES: initrdModules.join(" "),
+      UNLOADED_MODULES: unloadedModules.join(" "),
       DHCP_MAC: userNetworkMac
     },
     logPath: shop.logPath,

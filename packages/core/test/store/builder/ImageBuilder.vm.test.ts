@@ -7,7 +7,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { agentPortName, agentUnit, agentUnitName } from "@nix-vm-test/agent/AgentUnit"
+import { agentPortName, agentUnitName, installedAgentUnit } from "@nix-vm-test/agent/AgentUnit"
 import { ChildProcesses } from "@nix-vm-test/core/host/ChildProcesses"
 import type { StoredImage } from "@nix-vm-test/core/plan/StoredImage"
 import { CacheDirectory } from "@nix-vm-test/core/store/CacheDirectory"
@@ -19,7 +19,7 @@ import { imageOf } from "../testDisk.ts"
 const services = Layer.mergeAll(NodeServices.layer, ChildProcesses.layer, FetchHttpClient.layer)
 
 // The user's own cache: what these tests build is what the others boot.
-const store = ImageStore.layer({ imageTool, agentUnit: agentUnit() }).pipe(
+const store = ImageStore.layer({ imageTool, agentUnit: installedAgentUnit() }).pipe(
   Layer.provide(CacheDirectory.layer),
   Layer.provideMerge(services)
 )
