@@ -23,7 +23,7 @@ const run = promisify(execFile)
 
 /** systemd's own rule for the name of a device unit. */
 const escapePath = (path: string): string =>
-  [...path.slice(1)]
+  Array.from(path.slice(1))
     .map((char) =>
       char === "/" ? "-" : /[A-Za-z0-9:_.]/u.test(char) ? char : String.raw`\x${char.charCodeAt(0).toString(16)}`
     )

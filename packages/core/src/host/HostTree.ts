@@ -163,7 +163,11 @@ export const makeSparseFile = (file: {
 }): Effect.Effect<void, HostFileError> =>
   attempt("make", file.path, async () => {
     const handle = await fsp.open(file.path, "w", 0o600)
-    await handle.truncate(file.bytes).finally(() => handle.close())
+    try {
+      await handle.truncate(file.bytes)
+    } finally {
+      await handle.close()
+    }
   })
 
 /** Whether a path exists, links followed. */

@@ -28,7 +28,7 @@ const hostRefused = (context: MachineContext) => (error: HostFileError) =>
 const guestRefused = (context: MachineContext) => (error: MachineError) =>
   Effect.fail(
     error.reason._tag === "ChannelFailed" && error.reason.cause._tag === "GuestRefused"
-      ? refused(context, error.reason.cause.operation, error.reason.cause.subject, `${error.reason.cause.code}`)
+      ? refused(context, error.reason.cause.operation, error.reason.cause.subject, error.reason.cause.code)
       : error
   )
 

@@ -1,7 +1,7 @@
 /**
  * The Promise form of the machine handle: a table of one-liners over the Effect form, with the same names, arguments and errors.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Command } from "../machine/commands.ts"
 import type { ExecExit, GuestProcess } from "../guest/GuestChannel.ts"

@@ -60,6 +60,8 @@ export const makeRunPromise: Effect.Effect<RunPromise, never, Scope.Scope> = Eff
     currentStep: () => currentStep.getStore(),
     call: <A>(body: () => Promise<A> | A) =>
       Effect.flatMap(CurrentStep, (step) =>
+        // The script's own errors go back to the script as they are, whatever they are.
+        // @effect-diagnostics-next-line unknownInEffectCatch:off
         Effect.tryPromise({ try: () => currentStep.run(step, () => inOwnTurn(body)), catch: (error) => error })
       )
   })

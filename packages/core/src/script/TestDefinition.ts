@@ -46,7 +46,7 @@ export type EffectScriptContext<Names extends string> = Readonly<Record<Exclude<
  */
 export interface PromiseBody {
   readonly style: "promise"
-  script(context: PromiseHelpers<string>): Promise<unknown> | unknown
+  script(context: PromiseHelpers<string>): unknown
 }
 
 export interface EffectBody {

@@ -19,7 +19,7 @@ const definition = (body: TestBody, options?: TestOptions<Machines>): TestDefini
  */
 export const defineTest = Object.assign(
   <const M extends Machines>(
-    test: TestOptions<M> & { readonly script: (context: ScriptContext<keyof M & string>) => Promise<unknown> | unknown }
+    test: TestOptions<M> & { readonly script: (context: ScriptContext<keyof M & string>) => unknown }
   ): TestDefinition => {
     const { script, ...options } = test
     return definition({ style: "promise", script }, options)
@@ -43,7 +43,7 @@ export const defineTest = Object.assign(
  * `testScript.effect` is the same for scripts that give an Effect.
  */
 export const testScript = Object.assign(
-  <Names extends string>(script: (context: ScriptContext<Names>) => Promise<unknown> | unknown): TestDefinition =>
+  <Names extends string>(script: (context: ScriptContext<Names>) => unknown): TestDefinition =>
     definition({ style: "promise", script }),
   {
     effect: <Names extends string>(

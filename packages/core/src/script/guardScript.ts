@@ -23,6 +23,7 @@ export const guardScript = <A, E, R>(script: Effect.Effect<A, E, R>): Effect.Eff
       const fail = (failure: TestFailure): void => {
         Deferred.doneUnsafe(ended, Effect.fail(failure))
       }
+      // oxlint-disable-next-line typescript/unbound-method -- never called, only put back
       const exit = process.exit
       process.exit = (code?: unknown): never => {
         const stop = new ScriptExit("process.exit was called")

@@ -31,7 +31,7 @@ export const nodeChild = (options: NodeChildOptions) =>
         child.kill("SIGKILL")
         return ended
       })
-      child.once("exit", (code, signal) => resume(Effect.fail(new Error(`the child ended with ${signal ?? code}`))))
+      child.once("exit", (code, signal) => resume(Effect.die(new Error(`the child ended with ${signal ?? code}`))))
       createInterface({ input: child.stdout }).once("line", (line) =>
         resume(Effect.succeed({ pid: child.pid ?? 0, line, kill }))
       )

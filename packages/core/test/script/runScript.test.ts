@@ -187,6 +187,7 @@ layer(services, { excludeTestServices: true })("runScript", (it) => {
     it.effect("fails with the error, the defect, or what it threw while it was made", () =>
       Effect.gen(function* () {
         for (const script of [
+          // @effect-diagnostics-next-line globalErrorInEffectFailure:off
           () => Effect.fail(new RangeError("out of it")),
           () => Effect.die(new RangeError("out of it")),
           () => {

@@ -84,6 +84,8 @@ const isBeyondNode = (error: unknown): boolean =>
   error instanceof SyntaxError || (error instanceof Error && "code" in error && beyondNode.includes(error.code))
 
 const importUrl = (file: string) =>
+  // A script may throw anything while it is imported; who reports it looks at what it is.
+  // @effect-diagnostics-next-line unknownInEffectCatch:off
   Effect.tryPromise({ try: (): Promise<unknown> => import(pathToFileURL(file).href), catch: (error) => error })
 
 /**
