@@ -18,7 +18,7 @@ import type { QemuError } from "../qemu/QemuError.ts"
 import type { QmpEvent } from "../qemu/QmpMessage.ts"
 import type { Evidence } from "./evidence.ts"
 import { evidenceOf } from "./evidence.ts"
-import type { GuestAccess } from "./MachineContext.ts"
+import type { GuestAccess } from "./GuestAccess.ts"
 import { MachineError } from "./MachineError.ts"
 import type { MachineErrorReason } from "./MachineError.ts"
 

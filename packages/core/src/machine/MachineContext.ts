@@ -1,23 +1,16 @@
 /** What every operation on a machine works with, and the one way from an operation into the guest. */
 import * as Effect from "effect/Effect"
 import type { EventBusShape } from "../events/EventBus.ts"
-import type { Console } from "../guest/Console.ts"
 import type { GuestChannel } from "../guest/GuestChannel.ts"
 import type { GuestError } from "../guest/GuestError.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import type { Evidence } from "./evidence.ts"
 import { evidenceOf } from "./evidence.ts"
+import type { GuestAccess } from "./GuestAccess.ts"
 import type { Incarnation } from "./Incarnation.ts"
 import { MachineError } from "./MachineError.ts"
 import type { StepOptions, StepsShape } from "./Steps.ts"
 import type { TestFailure } from "./TestFailure.ts"
-
-/** As much of a machine as a way into its guest needs. */
-export interface GuestAccess {
-  readonly name: string
-  /** Over all lives of the machine. */
-  readonly console: Console
-}
 
 export interface MachineContext extends GuestAccess {
   readonly plan: MachinePlan

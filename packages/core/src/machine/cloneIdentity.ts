@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import type { Incarnation } from "./Incarnation.ts"
-import type { GuestAccess } from "./MachineContext.ts"
+import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
 import { shellQuote } from "./shellQuote.ts"

@@ -1,7 +1,8 @@
 /** The one loop of all waits that have no event to wait for. */
 import * as Effect from "effect/Effect"
 import type { Evidence } from "./evidence.ts"
-import type { GuestAccess, MachineContext, OperationError } from "./MachineContext.ts"
+import type { GuestAccess } from "./GuestAccess.ts"
+import type { MachineContext, OperationError } from "./MachineContext.ts"
 import { consoleEvidence, guestStep } from "./MachineContext.ts"
 import { TestFailure } from "./TestFailure.ts"
 import type { TimeLimit } from "./TimeLimit.ts"

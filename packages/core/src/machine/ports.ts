@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import type { EventBusShape } from "../events/EventBus.ts"
 import type { Incarnation } from "./Incarnation.ts"
-import type { GuestAccess, MachineContext } from "./MachineContext.ts"
+import type { GuestAccess } from "./GuestAccess.ts"
+import type { MachineContext } from "./MachineContext.ts"
 import { guestStep } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
 
