@@ -48,7 +48,7 @@ const downloaded = Layer.unwrap(
       version: "12"
     }
     const guests = Guests.layer(
-      { machines: { vm: { image, memory: "768MiB" } } },
+      { machines: { vm: { image, memory: "768MiB", start: "cold" } } },
       { catalog: withDeadMirror(server.url("/gone")), cache: yield* makeOwnCache(["probe"]) }
     )
     return Layer.merge(guests, Layer.succeed(Requests, server.requests))

@@ -104,7 +104,7 @@ describe("a boot", () => {
   })
 
   it("ends at once when the kernel panics, and shows the console", async () => {
-    const machine = `{ image: "debian:12", memory: "512MiB", boot: { kernelArgs: ["rdinit=/nonexistent", "panic=0"] } }`
+    const machine = `{ image: "debian:12", memory: "512MiB", boot: { kernelArgs: ["rdinit=/nonexistent", "panic=0"] }, start: "cold" }`
     const { exitCode, stdout } = await place.runTest(testOf(`await vm.succeed("true")`, { machine }))
     assert.strictEqual(exitCode, 2)
     assert.match(stdout, /the guest's kernel panicked: .*Kernel panic - not syncing/u)
@@ -112,7 +112,7 @@ describe("a boot", () => {
   })
 
   it("ends at once when the guest powers itself off", async () => {
-    const machine = `{ image: "debian:12", memory: "512MiB", boot: { kernelArgs: ["systemd.unit=poweroff.target"] } }`
+    const machine = `{ image: "debian:12", memory: "512MiB", boot: { kernelArgs: ["systemd.unit=poweroff.target"] }, start: "cold" }`
     const { exitCode, stdout } = await place.runTest(testOf(`await vm.succeed("true")`, { machine }))
     assert.strictEqual(exitCode, 2)
     assert.include(stdout, "vm: the guest powered itself off")
