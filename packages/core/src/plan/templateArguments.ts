@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import type { MachinePlan } from "./MachinePlan.ts"
 
 /** Changes when templates of before can't be used any more. */
-const templateVersion = 1
+const templateVersion = 2
 
 /** Id of the RAM's backend. */
 const ramId = "ram"
@@ -14,7 +14,7 @@ interface RamFile {
   readonly mapping: "shared" | "private"
 }
 
-/** Pairs of flag and value. */
+/** Pairs of flag and value, "" for a flag without one; no value that a plan makes begins with a hyphen. */
 const pairs = (argv: ReadonlyArray<string>): ReadonlyArray<readonly [string, string]> => {
   const found: Array<readonly [string, string]> = []
   for (let index = 0; index < argv.length; index++) {
@@ -70,14 +70,25 @@ export interface TemplateInputs {
   readonly agentDigest: string
 }
 
-/** Sockets and files of one run, and what only the host's side of a device has: a template is the same with others. */
-const ofTheRun = /(?:path|file|guid|restrict)=[^,]*/gu
+/** Where a value names what only a run has, and what only the host's side of a device has: a template is the same with others. */
+const ofTheRun: Readonly<Record<string, RegExp>> = {
+  "-chardev": /(?<=,)path=(?:[^,]|,,)*/u,
+  "-drive": /(?<=,)file=(?:[^,]|,,)*/u,
+  "-netdev": /(?<=,)restrict=[^,]*/u,
+  "-device": /(?<=^vmgenid,.*)guid=[^,]*/u
+}
+
+/** `-name` is the test's; kernel and initrd lie where the cache is, and come with the image, which the key has already. */
+const notOfTheGuest: ReadonlyArray<string> = ["-name", "-kernel", "-initrd"]
 
 /** Identifies a template: everything that its guest was made from. */
 export const templateKey = ({ plan, qemuBuildId, agentDigest }: TemplateInputs): string => {
-  const machine = flat(pairs(plan.devices.base).filter(([flag]) => flag !== "-name")).map((value) =>
-    value.replaceAll(ofTheRun, "")
-  )
+  const machine = pairs(plan.devices.base)
+    .filter(([flag]) => !notOfTheGuest.includes(flag))
+    .map(([flag, value]) => {
+      const changing = ofTheRun[flag]
+      return [flag, changing === undefined ? value : value.replace(changing, "")]
+    })
   const parts = { templateVersion, image: plan.disk.image.key, qemuBuildId, agentDigest, machine }
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32)
 }

@@ -27,7 +27,6 @@ import type { Qemu } from "../qemu/Qemu.ts"
 import type { CacheDirectory } from "../store/CacheDirectory.ts"
 import { createOverlay } from "../store/Qcow.ts"
 import { writeSeedDisk } from "../store/seedDisk.ts"
-import { giveIdentity } from "../machine/cloneIdentity.ts"
 import { parseBootProfile } from "./bootProfile.ts"
 import { startClone } from "./startClone.ts"
 import type { SpeedFactor } from "./SpeedFactor.ts"
@@ -85,6 +84,15 @@ const makeDisks = Effect.fnUntraced(
     )
 )
 
+/** For a machine that is to be a clone and nothing else. */
+const noClone = (machine: string, detail: string): MachineError =>
+  new MachineError({
+    machine,
+    reason: { _tag: "SetupFailed", step: "starting it from a template", detail },
+    evidence: [],
+    hint: 'with "start": "auto" it boots instead'
+  })
+
 export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: RunMachineOptions) {
   const { plan, limits, speed } = options
   const bus = yield* EventBus
@@ -106,9 +114,16 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
   const spawn = Effect.fnUntraced(function* (start: { readonly first: boolean }) {
     if (!start.first || options.template === undefined) return yield* boot(start)
     const clone = yield* Effect.result(
-      startClone({ access, plan, key: options.template, bootMs: limitMs(limits.boot, speed), speedFactor: speed.factor() })
+      startClone({
+        access,
+        plan,
+        key: options.template,
+        bootMs: limitMs(limits.boot, speed),
+        speedFactor: speed.factor()
+      })
     )
     if (Result.isSuccess(clone)) return clone.success
+    if (plan.start === "clone") return yield* noClone(plan.name, clone.failure.message)
     yield* bus.publish({
       _tag: "Notice",
       topic: "retry",
@@ -140,7 +155,6 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     )
   })
   const makeReady = Effect.fnUntraced(function* (incarnation: Incarnation, boot: { readonly first: boolean }) {
-    if (incarnation.start === "clone" && boot.first) yield* giveIdentity(access, incarnation)
     const connectedMs = performance.now() - incarnation.spawnedAt
     if (boot.first && incarnation.start === "cold") speed.measured(connectedMs / 1000)
     yield* setUpGuest({ access, plan, incarnation, firstBoot: boot.first, reached: incarnation.reached })

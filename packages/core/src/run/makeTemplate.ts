@@ -8,19 +8,23 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { EventBus } from "../events/EventBus.ts"
 import * as Console from "../guest/Console.ts"
+import { freeSpace } from "../host/freeSpace.ts"
 import * as HostTree from "../host/HostTree.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
 import { incarnate } from "../machine/Incarnation.ts"
-import type { GuestAccess } from "../machine/MachineContext.ts"
+import type { GuestAccess } from "../machine/GuestAccess.ts"
 import { setUpGuest } from "../machine/setUpGuest.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import { sealArguments } from "../plan/templateArguments.ts"
 import { saveState } from "../qemu/savedState.ts"
+import { CacheDirectory } from "../store/CacheDirectory.ts"
+import { collectGarbage } from "../store/collectGarbage.ts"
 import { createOverlay } from "../store/Qcow.ts"
 import type { Template } from "../store/Templates.ts"
 import { keepTemplate, lockTemplate, lookUpTemplate, makeTemplateFolder } from "../store/Templates.ts"
 import { writeSeedDisk } from "../store/seedDisk.ts"
 import { TemplateError } from "./TemplateError.ts"
+import { templatesLimit } from "./templatesLimit.ts"
 
 export interface MakeTemplateOptions {
   readonly plan: MachinePlan
@@ -29,9 +33,14 @@ export interface MakeTemplateOptions {
   readonly speedFactor: number
 }
 
-/** Waits for the end of the boot, whatever its verdict (a failed unit is the image's own matter), then writes all to the disk. */
+/**
+ * Waits for the end of the boot, whatever its verdict (a failed unit is the image's own matter), and for udev, which may work on beyond it; takes
+ * away the host keys that clones don't get anew; then writes all to the disk.
+ */
 const settleDown = `
 if command -v systemctl >/dev/null; then systemctl is-system-running --wait >/dev/null 2>&1 || :; fi
+if command -v udevadm >/dev/null; then udevadm settle || :; fi
+rm -f /etc/ssh/ssh_host_rsa_key* /etc/ssh/ssh_host_ecdsa_key* /etc/ssh/ssh_host_dsa_key*
 sync
 `
 
@@ -96,7 +105,8 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
   yield* Effect.raceFirst(ready, incarnation.death.pipe(Effect.mapError(failed("booting the guest")))).pipe(
     Effect.timeoutOrElse({
       duration: options.bootMs,
-      orElse: () => Effect.fail(failed("booting the guest")({ message: `it was not done within ${options.bootMs / 1000} s` }))
+      orElse: () =>
+        Effect.fail(failed("booting the guest")({ message: `it was not done within ${options.bootMs / 1000} s` }))
     })
   )
   yield* seal(incarnation, partial, path.join(path.dirname(plan.sockets.qmp), `${path.basename(plan.sockets.qmp)}.out`))
@@ -107,35 +117,53 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
   )
 })
 
+/** A guest whose memory lies in a file dies when the file can't grow any more: better seen before its boot than in it. */
+const checkRoom = Effect.fnUntraced(function* (plan: MachinePlan) {
+  const { templates } = yield* CacheDirectory
+  const free = Option.getOrElse(yield* freeSpace(templates), () => Infinity)
+  if (free >= plan.memoryBytes) return
+  const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)} MiB`
+  return yield* new TemplateError({
+    step: "making it",
+    detail: `${templates} has room for ${mebibytes(free)}, the machine's memory may need ${mebibytes(plan.memoryBytes)}`
+  })
+})
+
 /** The template of this key from the cache, made if it is not there. */
-export const makeTemplate = Effect.fn("run.makeTemplate")(
-  function* (options: MakeTemplateOptions) {
-    const known = yield* lookUpTemplate(options.key)
-    if (Option.isSome(known)) return known.value
-    const bus = yield* EventBus
-    const { plan } = options
-    yield* lockTemplate({
-      key: options.key,
-      onWait: (owner) =>
-        bus.publishUnsafe({
-          _tag: "Notice",
-          topic: "image",
-          machine: plan.name,
-          text: `process ${owner.pid} is making the template: waiting for it`
-        })
-    }).pipe(Effect.mapError(failed("locking it")))
-    const made = yield* lookUpTemplate(options.key)
-    if (Option.isSome(made)) return made.value
-    yield* bus.publish({
-      _tag: "Notice",
-      topic: "image",
-      machine: plan.name,
-      text: `making a template of a booted ${plan.image.id}: once, later machines start from it at once`
-    })
-    const partial = yield* makeTemplateFolder(options.key).pipe(Effect.mapError(failed("making its folder")))
-    yield* Effect.scoped(boot(options, partial))
-    const title = `${plan.image.id}, ${plan.memoryBytes / 1024 ** 2} MiB, ${plan.cpus} CPU, ${plan.accelerator}`
-    return yield* keepTemplate(partial, title).pipe(Effect.mapError(failed("keeping it")))
-  },
-  Effect.scoped
-)
+export const makeTemplate = Effect.fn("run.makeTemplate")(function* (options: MakeTemplateOptions) {
+  const known = yield* lookUpTemplate(options.key)
+  if (Option.isSome(known)) return known.value
+  const bus = yield* EventBus
+  const { plan } = options
+  yield* lockTemplate({
+    key: options.key,
+    onWait: ({ pid }) => {
+      // Another machine of the same test says already that it makes it.
+      if (pid === process.pid) return
+      bus.publishUnsafe({
+        _tag: "Notice",
+        topic: "image",
+        machine: plan.name,
+        text: `process ${pid} is making the template: waiting for it`
+      })
+    }
+  }).pipe(Effect.mapError(failed("locking it")))
+  const made = yield* lookUpTemplate(options.key)
+  if (Option.isSome(made)) return made.value
+  const maxBytes = yield* templatesLimit
+  yield* checkRoom(plan)
+  yield* bus.publish({
+    _tag: "Notice",
+    topic: "image",
+    machine: plan.name,
+    text: `making a template of a booted ${plan.image.id}: once, later machines start from it at once`
+  })
+  const partial = yield* makeTemplateFolder(options.key).pipe(Effect.mapError(failed("making its folder")))
+  yield* Effect.scoped(boot(options, partial))
+  const title = `${plan.image.id}, ${plan.memoryBytes / 1024 ** 2} MiB, ${plan.cpus} CPU, ${plan.accelerator}`
+  const kept = yield* keepTemplate(partial, { title, base: plan.disk.image.path }).pipe(
+    Effect.mapError(failed("keeping it"))
+  )
+  yield* collectGarbage({ kinds: ["template"], maxBytes })
+  return kept
+}, Effect.scoped)

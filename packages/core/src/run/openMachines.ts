@@ -16,6 +16,7 @@ import type { TestPlan } from "../plan/TestPlan.ts"
 import { Accelerator } from "../qemu/Accelerator.ts"
 import { Qemu } from "../qemu/Qemu.ts"
 import type { TestSpec } from "../spec/TestSpec.ts"
+import { announceRun } from "../store/livingRuns.ts"
 import { checkPaths } from "./checkPaths.ts"
 import { fetchImages } from "./fetchImages.ts"
 import { hostFacts } from "./hostFacts.ts"
@@ -71,6 +72,7 @@ const makePlace = Effect.gen(function* () {
 const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
   const bus = yield* EventBus
   const { spec, baseDirectory } = options
+  yield* announceRun
   const [{ host, images }, { runDirectory, agent }] = yield* Effect.all([getImages(options), makePlace, sweep], {
     concurrency: "unbounded"
   })
@@ -114,7 +116,9 @@ export const openMachines = Effect.fn("run.openMachines")(function* (options: Op
     const other = emulated?.machines.find(({ name }) => name === machine.name)
     const fallback = other === undefined ? undefined : { plan: other, worked: markBroken }
     const template =
-      machine.start === "cold" ? undefined : templateKey({ plan: machine, qemuBuildId: buildId, agentDigest: agent.digest })
+      machine.start === "cold"
+        ? undefined
+        : templateKey({ plan: machine, qemuBuildId: buildId, agentDigest: agent.digest })
     return makeRunMachine({ plan: machine, template, fallback, limits: plan.limits, speed, outputDirectory })
   })
   const opened: OpenedMachines = { plan, machines }

@@ -4,12 +4,13 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { EventBus } from "../events/EventBus.ts"
 import * as HostTree from "../host/HostTree.ts"
+import { giveIdentity } from "../machine/cloneIdentity.ts"
 import { cloneStart } from "../machine/cloneStart.ts"
 import { incarnate } from "../machine/Incarnation.ts"
 import type { GuestAccess } from "../machine/GuestAccess.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import { createOverlay } from "../store/Qcow.ts"
-import { discardTemplate } from "../store/Templates.ts"
+import { discardTemplate, holdDisk } from "../store/Templates.ts"
 import { makeTemplate } from "./makeTemplate.ts"
 import { TemplateError } from "./TemplateError.ts"
 
@@ -24,15 +25,18 @@ export interface StartCloneOptions {
 /** A clone answers within a second; what takes so much longer hangs. */
 const ANSWER_MS = 5_000
 
-const failed = (step: string) => (error: { readonly message: string }) => new TemplateError({ step, detail: error.message })
+const failed = (step: string) => (error: { readonly message: string }) =>
+  new TemplateError({ step, detail: error.message })
 
 export const startClone = Effect.fn("run.startClone")(function* (options: StartCloneOptions) {
   const { access, plan, speedFactor } = options
   const bus = yield* EventBus
   const machineScope = yield* Effect.scope
   const template = yield* makeTemplate(options)
+  const base = `${plan.disk.overlay}.template`
+  yield* holdDisk(template, base).pipe(Effect.mapError(failed("holding its disk")))
   yield* createOverlay({
-    base: { path: template.disk, format: "qcow2", virtualSize: plan.disk.image.virtualSize },
+    base: { path: base, format: "qcow2", virtualSize: plan.disk.image.virtualSize },
     path: plan.disk.overlay,
     size: plan.disk.image.virtualSize
   }).pipe(Effect.mapError(failed("making its disk")))
@@ -44,6 +48,7 @@ export const startClone = Effect.fn("run.startClone")(function* (options: StartC
     const clone = cloneStart({ plan, template })
     const incarnation = yield* incarnate({ access, plan, clone, bus, speedFactor })
     yield* Effect.raceFirst(incarnation.channel.session, incarnation.death)
+    yield* giveIdentity(access, incarnation)
     return incarnation
   }).pipe(
     Scope.provide(scope),
@@ -52,11 +57,13 @@ export const startClone = Effect.fn("run.startClone")(function* (options: StartC
       duration: ANSWER_MS * speedFactor,
       orElse: () => Effect.fail(new TemplateError({ step: "loading it", detail: "its guest did not answer" }))
     }),
+    // What was broken off says nothing against the template.
+    Effect.tapError(() => discardTemplate(template)),
     // The machine boots instead, and makes its disks itself.
     Effect.onError(() =>
-      Scope.close(scope, Exit.void).pipe(
-        Effect.andThen(Effect.ignore(HostTree.remove(plan.disk.overlay))),
-        Effect.andThen(discardTemplate(template))
+      Effect.andThen(
+        Scope.close(scope, Exit.void),
+        Effect.forEach([plan.disk.overlay, base], (path) => Effect.ignore(HostTree.remove(path)), { discard: true })
       )
     )
   )

@@ -17,6 +17,8 @@ export interface CacheDirectoryShape {
   readonly probe: string
   /** Logs, root file systems and records of the image builder. */
   readonly builds: string
+  /** A file for each run that goes on: what it uses stays. */
+  readonly runs: string
 }
 
 /** The folders below a root. Nothing is made on disk: each is made by the first one who writes into it. */
@@ -26,7 +28,8 @@ export const cacheDirectoryAt = (root: string): CacheDirectoryShape => ({
   prepared: `${root}/prepared`,
   templates: `${root}/templates`,
   probe: `${root}/probe`,
-  builds: `${root}/builds`
+  builds: `${root}/builds`,
+  runs: `${root}/runs`
 })
 
 /** An environment variable that names an absolute path; XDG's rules say to ignore relative ones. */

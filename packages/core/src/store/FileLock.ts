@@ -60,6 +60,14 @@ const isAbandoned = Effect.fnUntraced(function* (path: string, found: Found) {
   return Option.isSome(modified) && Date.now() - modified.value.getTime() > silentMs
 })
 
+/** Whether somebody who lives holds the lock. */
+export const isLocked = Effect.fn("FileLock.isLocked")(function* (
+  path: string
+): Effect.fn.Return<boolean, never, FileSystem.FileSystem> {
+  const found = yield* readOwner(path)
+  return Option.isSome(found) && !(yield* isAbandoned(path, found))
+})
+
 /** Takes the lock if nobody has it. The file gets its name with its content already in it, in one step that only one process can win. */
 const tryTake = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem

@@ -13,6 +13,7 @@ import { CacheDirectory } from "./CacheDirectory.ts"
 import { fileLock } from "./FileLock.ts"
 import { hostRefusal } from "./hostRefusal.ts"
 import type { ImageError } from "./ImageError.ts"
+import { markUsed } from "./lastUse.ts"
 
 /** Files of a template; RAM and disk are never written to once sealed. */
 export interface Template {
@@ -39,12 +40,16 @@ const Seal = Schema.Struct({ bytes: Schema.Finite, modifiedMs: Schema.Finite })
 export const TemplateRecord = Schema.Struct({
   /** For people: image, memory, processors. */
   title: Schema.String,
-  seals: Schema.Record(Schema.Literals(files), Seal)
+  seals: Schema.Record(Schema.Literals(files), Seal),
+  /** What the disk lies over. Another file of the same name, such as an image that was prepared anew, is another disk. */
+  base: Schema.Struct({ path: Schema.String, seal: Seal })
 })
 export type TemplateRecord = typeof TemplateRecord.Type
 
-const RecordFile = Schema.fromJsonString(TemplateRecord)
-const recordName = "template.json"
+/** The record's form: JSON. */
+export const RecordFile = Schema.fromJsonString(TemplateRecord)
+/** In a template's folder; its time is that of the template's last use. */
+export const templateRecordName = "template.json"
 
 const sealOf = (path: string) =>
   FileSystem.FileSystem.use((fs) => fs.stat(path)).pipe(
@@ -55,13 +60,16 @@ const sealOf = (path: string) =>
     Effect.mapError(hostRefusal({ operation: "read", path }))
   )
 
+const hasSeal = Effect.fnUntraced(function* (path: string, then: typeof Seal.Type) {
+  const now = yield* Effect.option(sealOf(path))
+  return Option.isSome(now) && now.value.bytes === then.bytes && now.value.modifiedMs === then.modifiedMs
+})
+
 const isAsSealed = Effect.fnUntraced(function* (template: Template, record: TemplateRecord) {
   for (const name of files) {
-    const now = yield* Effect.option(sealOf(`${template.folder}/${name}`))
-    const then = record.seals[name]
-    if (Option.isNone(now) || now.value.bytes !== then.bytes || now.value.modifiedMs !== then.modifiedMs) return false
+    if (!(yield* hasSeal(`${template.folder}/${name}`, record.seals[name]))) return false
   }
-  return true
+  return yield* hasSeal(record.base.path, record.base.seal)
 })
 
 /** The template of this key, if it is there and as it was sealed; its time of use is set. */
@@ -69,7 +77,7 @@ export const lookUpTemplate = Effect.fn("Templates.lookUp")(function* (key: stri
   const fs = yield* FileSystem.FileSystem
   const { templates } = yield* CacheDirectory
   const template = templateAt(`${templates}/${key}`, key)
-  const recordPath = `${template.folder}/${recordName}`
+  const recordPath = `${template.folder}/${templateRecordName}`
   const text = yield* Effect.option(fs.readFileString(recordPath))
   if (Option.isNone(text)) return Option.none<Template>()
   const record = yield* Effect.option(Schema.decodeEffect(RecordFile)(text.value))
@@ -77,8 +85,7 @@ export const lookUpTemplate = Effect.fn("Templates.lookUp")(function* (key: stri
     yield* discardTemplate(template)
     return Option.none<Template>()
   }
-  const now = new Date()
-  yield* Effect.ignore(fs.utimes(recordPath, now, now))
+  yield* markUsed(recordPath)
   return Option.some(template)
 })
 
@@ -98,7 +105,10 @@ export const lockTemplate = Effect.fnUntraced(function* (options: {
 }): Effect.fn.Return<void, ImageError, CacheDirectory | FileSystem.FileSystem | Scope.Scope> {
   const fs = yield* FileSystem.FileSystem
   const { templates } = yield* CacheDirectory
-  yield* Effect.mapError(fs.makeDirectory(templates, { recursive: true }), hostRefusal({ operation: "make", path: templates }))
+  yield* Effect.mapError(
+    fs.makeDirectory(templates, { recursive: true }),
+    hostRefusal({ operation: "make", path: templates })
+  )
   yield* fileLock({ path: `${templates}/${options.key}.lock`, onWait: options.onWait })
 })
 
@@ -110,28 +120,52 @@ export const makeTemplateFolder = Effect.fnUntraced(function* (key: string) {
   const remove = Effect.ignore(fs.remove(folder, { recursive: true, force: true }))
   yield* remove
   yield* Effect.acquireRelease(
-    Effect.mapError(fs.makeDirectory(folder, { recursive: true, mode: 0o700 }), hostRefusal({ operation: "make", path: folder })),
+    Effect.mapError(
+      fs.makeDirectory(folder, { recursive: true, mode: 0o700 }),
+      hostRefusal({ operation: "make", path: folder })
+    ),
     () => remove
   )
   return templateAt(folder, key)
 })
 
+export interface KeepOptions {
+  readonly title: string
+  /** Path of the file that the template's disk lies over. */
+  readonly base: string
+}
+
 /** Gives a finished template its place: files read-only, the record last, then renamed. */
-export const keepTemplate = Effect.fnUntraced(function* (partial: Template, title: string) {
+export const keepTemplate = Effect.fnUntraced(function* (partial: Template, { title, base }: KeepOptions) {
   const fs = yield* FileSystem.FileSystem
   const { templates } = yield* CacheDirectory
   const refused = hostRefusal({ operation: "write", path: partial.folder })
-  const seals: Record<string, typeof Seal.Type> = {}
-  for (const name of files) {
+  const keep = Effect.fnUntraced(function* (name: (typeof files)[number]) {
     const path = `${partial.folder}/${name}`
     // QEMU opens RAM for writing although clones map it privately, and fails where it may not.
     yield* Effect.mapError(fs.chmod(path, name === "ram" ? 0o600 : 0o444), refused)
-    seals[name] = yield* sealOf(path)
+    return yield* sealOf(path)
+  })
+  const record: TemplateRecord = {
+    title,
+    seals: { ram: yield* keep("ram"), state: yield* keep("state"), "disk.qcow2": yield* keep("disk.qcow2") },
+    base: { path: base, seal: yield* sealOf(base) }
   }
-  const text = yield* Effect.orDie(Schema.encodeEffect(RecordFile)(Schema.decodeUnknownSync(TemplateRecord)({ title, seals })))
-  yield* Effect.mapError(fs.writeFileString(`${partial.folder}/${recordName}`, text), refused)
+  const text = yield* Effect.orDie(Schema.encodeEffect(RecordFile)(record))
+  yield* Effect.mapError(fs.writeFileString(`${partial.folder}/${templateRecordName}`, text), refused)
   const folder = `${templates}/${partial.key}`
   yield* Effect.ignore(fs.remove(folder, { recursive: true, force: true }))
   yield* Effect.mapError(fs.rename(partial.folder, folder), refused)
   return templateAt(folder, partial.key)
+})
+
+/**
+ * Gives a template's disk a second name, by which a machine keeps it when the template is thrown away: QEMU opens it again at each of the
+ * machine's later starts. A copy where the file systems differ.
+ */
+export const holdDisk = Effect.fnUntraced(function* (template: Template, path: string) {
+  const fs = yield* FileSystem.FileSystem
+  yield* Effect.catch(fs.link(template.disk, path), () => fs.copyFile(template.disk, path)).pipe(
+    Effect.mapError(hostRefusal({ operation: "write", path }))
+  )
 })

@@ -11,6 +11,7 @@ import { fileLock } from "./FileLock.ts"
 import { hostRefusal } from "./hostRefusal.ts"
 import type { ImageError } from "./ImageError.ts"
 import { fileSize, ImageRecord, readRecord, writeRecord } from "./ImageRecord.ts"
+import { markUsed } from "./lastUse.ts"
 import { copyOverlay } from "./Qcow.ts"
 
 export interface PreparedOptions {
@@ -33,11 +34,14 @@ const preparedFrom = (options: PreparedOptions, folder: string): StoredImage => 
 /** The prepared image of this key; none where it was not made yet, or has another size than it had. */
 export const lookUpPrepared = Effect.fnUntraced(function* (options: PreparedOptions) {
   const { prepared } = yield* CacheDirectory
-  const record = yield* readRecord(`${prepared}/${options.key}.json`, ImageRecord)
+  const recordPath = `${prepared}/${options.key}.json`
+  const record = yield* readRecord(recordPath, ImageRecord)
   if (Option.isNone(record)) return Option.none<StoredImage>()
   const image = preparedFrom(options, prepared)
   const size = yield* fileSize(image.path)
-  return Option.contains(size, record.value.bytes) ? Option.some(image) : Option.none()
+  if (!Option.contains(size, record.value.bytes)) return Option.none()
+  yield* markUsed(recordPath)
+  return Option.some(image)
 })
 
 /** Keeps others from making the same prepared image until the Scope closes. */

@@ -13,6 +13,7 @@ import type { CacheDirectoryShape } from "../CacheDirectory.ts"
 import { fileLock } from "../FileLock.ts"
 import { hostRefusal } from "../hostRefusal.ts"
 import type { ImageError } from "../ImageError.ts"
+import { markUsed } from "../lastUse.ts"
 import { fileSize, ImageRecord, readRecord, writeRecord } from "../ImageRecord.ts"
 
 /** What getting an image reports: the bodies of a run's events. */
@@ -51,7 +52,8 @@ export const progress = (request: SourceRequest, activity: Activity, text: strin
   })
 
 /** Reports a choice that users should know of. */
-export const notice = (request: SourceRequest, text: string): void => request.report({ _tag: "Notice", topic: "image", text })
+export const notice = (request: SourceRequest, text: string): void =>
+  request.report({ _tag: "Notice", topic: "image", text })
 
 const recordPath = (request: SourceRequest, key: string): string => `${request.cache.images}/${key}.json`
 
@@ -61,7 +63,10 @@ const toStoredImage = (request: SourceRequest, key: string, record: ImageRecord)
   const stored = { image: request.image, path: locate(disk), format, virtualSize, key, installedAgent }
   return kernel === undefined
     ? stored
-    : { ...stored, kernel: { kernel: locate(kernel.kernel), initrd: locate(kernel.initrd), commandLine: kernel.commandLine } }
+    : {
+        ...stored,
+        kernel: { kernel: locate(kernel.kernel), initrd: locate(kernel.initrd), commandLine: kernel.commandLine }
+      }
 }
 
 /** An image of the cache by its key; none where its disk is missing or has another size than it had. */
@@ -73,7 +78,9 @@ export const lookUpKey = Effect.fnUntraced(function* (
   if (Option.isNone(record)) return Option.none()
   const stored = toStoredImage(request, key, record.value)
   const size = yield* fileSize(stored.path)
-  return Option.contains(size, record.value.bytes) ? Option.some(stored) : Option.none()
+  if (!Option.contains(size, record.value.bytes)) return Option.none()
+  yield* markUsed(recordPath(request, key))
+  return Option.some(stored)
 })
 
 /** Remembers an image whose files are in their places, and gives it. */
@@ -93,7 +100,10 @@ export const lockIn = Effect.fnUntraced(function* (
   name: string
 ): Effect.fn.Return<void, ImageError, FileSystem.FileSystem | Scope.Scope> {
   const fs = yield* FileSystem.FileSystem
-  yield* Effect.mapError(fs.makeDirectory(folder, { recursive: true }), hostRefusal({ operation: "make", path: folder }))
+  yield* Effect.mapError(
+    fs.makeDirectory(folder, { recursive: true }),
+    hostRefusal({ operation: "make", path: folder })
+  )
   yield* fileLock({
     path: `${folder}/${name}.lock`,
     onWait: (owner) => notice(request, `waiting for process ${owner.pid}, which is getting ${request.image.id}`)

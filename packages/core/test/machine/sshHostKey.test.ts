@@ -1,0 +1,52 @@
+import { execFileSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { makeSshHostKey } from "@nix-vm-test/core/machine/sshHostKey"
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "nvt-ssh-"))
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+/** A new key in a file that OpenSSH accepts as one. */
+const written = (name: string): { readonly file: string; readonly publicKey: string } => {
+  const { privateKey, publicKey } = makeSshHostKey(name)
+  const file = path.join(folder, name)
+  fs.writeFileSync(file, privateKey, { mode: 0o600 })
+  return { file, publicKey: Buffer.from(publicKey).toString() }
+}
+
+/** What OpenSSH reads out of the private key's file. */
+const publicOf = (file: string): string =>
+  execFileSync("ssh-keygen", ["-y", "-P", "", "-f", file], { encoding: "utf8" })
+
+describe("an SSH host key", () => {
+  it("is one for OpenSSH, and its two halves belong together", () => {
+    // Comments of all lengths: the format pads to blocks of eight.
+    for (let length = 1; length <= 9; length++) {
+      const { file, publicKey } = written("x".repeat(length))
+      assert.strictEqual(publicOf(file), publicKey)
+      assert.match(publicKey, /^ssh-ed25519 [A-Za-z0-9+/=]+ x+\n$/u)
+    }
+  })
+
+  it("signs what its public half verifies", () => {
+    const { file, publicKey } = written("signer")
+    const message = path.join(folder, "message")
+    fs.writeFileSync(message, "hello")
+    execFileSync("ssh-keygen", ["-Y", "sign", "-n", "file", "-f", file, message], { stdio: "ignore" })
+    const signers = path.join(folder, "signers")
+    fs.writeFileSync(signers, `host ${publicKey}`)
+    const verdict = execFileSync(
+      "ssh-keygen",
+      ["-Y", "verify", "-n", "file", "-f", signers, "-I", "host", "-s", `${message}.sig`],
+      { input: "hello", encoding: "utf8" }
+    )
+    assert.match(verdict, /^Good "file" signature/u)
+  })
+
+  it("is another one each time", () => {
+    const keys = Array.from({ length: 5 }, () => Buffer.from(makeSshHostKey("vm").publicKey).toString())
+    assert.strictEqual(new Set(keys).size, keys.length)
+  })
+})
