@@ -15,6 +15,12 @@ const flags = {
     Flag.withDescription("How guests run: kvm, tcg (emulation), or auto (default: as the test says)"),
     Flag.optional
   ),
+  start: Flag.Literals("start", ["auto", "clone", "cold"]).pipe(
+    Flag.withDescription(
+      "How machines start: clone (of a booted guest), cold (boot), or auto, a clone where it can be (default: as the test says)"
+    ),
+    Flag.optional
+  ),
   console: Flag.Literals("console", ["all", "failure", "none"]).pipe(
     Flag.withDescription(
       "Which console lines of guests are shown (default: failure, their end where something failed)"

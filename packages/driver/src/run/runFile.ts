@@ -8,6 +8,7 @@ import { runTest } from "@nix-vm-test/core/run/runTest"
 import { UsageError } from "@nix-vm-test/core/run/UsageError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Result from "effect/Result"
 import { Concluded } from "../Concluded.ts"
 import type { LoadedTest } from "../script/loadTest.ts"
@@ -20,6 +21,7 @@ export interface RunFileOptions {
   readonly test: string
   readonly output: Option.Option<string>
   readonly accel: Option.Option<"auto" | "kvm" | "tcg">
+  readonly start: Option.Option<"auto" | "clone" | "cold">
   readonly console: "all" | "failure" | "none"
   /** Names of environment variables. */
   readonly secret: ReadonlyArray<string>
@@ -70,13 +72,20 @@ const run = Effect.fnUntraced(function* (options: RunFileOptions, prepared: Prep
   })
   const verdict = Result.isFailure(test)
     ? yield* reportUnloaded(options.test, test.failure)
-    : (yield* runTest({ ...withAccelerator(test.success, options), outputDirectory, driver: version })).verdict
+    : (yield* runTest({ ...overridden(test.success, options), outputDirectory, driver: version })).verdict
   yield* drained
   return verdict
 }, Effect.scoped)
 
-const withAccelerator = (test: LoadedTest, { accel }: RunFileOptions): LoadedTest =>
-  Option.isNone(accel) ? test : { ...test, spec: { ...test.spec, accel: accel.value } }
+/** The test as the command line wants it. */
+const overridden = (test: LoadedTest, { accel, start }: RunFileOptions): LoadedTest => {
+  const { spec } = test
+  const machines = Option.match(start, {
+    onNone: () => spec.machines,
+    onSome: (way) => Record.map(spec.machines, (machine) => ({ ...machine, start: way }))
+  })
+  return { ...test, spec: { ...spec, machines, accel: Option.getOrElse(accel, () => spec.accel) } }
+}
 
 /** Runs a test file. Fails with `Concluded` when the verdict is not `passed`; the reports have said why. */
 export const runFile = Effect.fn("driver.runFile")(function* (options: RunFileOptions) {
