@@ -6,7 +6,8 @@
 import * as path from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { EventBus } from "../events/EventBus.ts"
+import type { MachinePhase } from "../events/Event.ts"
+import { EventBus, type EventBusShape } from "../events/EventBus.ts"
 import * as Console from "../guest/Console.ts"
 import { freeSpace } from "../host/freeSpace.ts"
 import * as HostTree from "../host/HostTree.ts"
@@ -23,6 +24,7 @@ import { createOverlay } from "../store/Qcow.ts"
 import type { Template } from "../store/Templates.ts"
 import { keepTemplate, lockTemplate, lookUpTemplate, makeTemplateFolder } from "../store/Templates.ts"
 import { writeSeedDisk } from "../store/seedDisk.ts"
+import { onlyPhases } from "./onlyPhases.ts"
 import { TemplateError } from "./TemplateError.ts"
 import { templatesLimit } from "./templatesLimit.ts"
 
@@ -43,6 +45,42 @@ if command -v udevadm >/dev/null; then udevadm settle || :; fi
 rm -f /etc/ssh/ssh_host_rsa_key* /etc/ssh/ssh_host_ecdsa_key* /etc/ssh/ssh_host_dsa_key*
 sync
 `
+
+const phases = [
+  "firmware",
+  "kernel",
+  "userspace",
+  "connected",
+  "settled"
+] as const satisfies ReadonlyArray<MachinePhase>
+/** What goes on once so many phases are over. */
+const steps = [
+  "starting it",
+  "booting the kernel",
+  "booting the user space",
+  "waiting for the agent",
+  "settling",
+  "waiting for the end of its boot",
+  "sealing it"
+] as const
+
+/** The template's machine is none of the test's: it is told of as what becomes of the image. */
+const report = (bus: EventBusShape, plan: MachinePlan, done: number): void =>
+  bus.publishUnsafe({
+    _tag: "ImageProgress",
+    image: plan.image.id,
+    activity: "prepare",
+    text: `making a template, once for machines like ${plan.name}: ${steps[done] ?? ""}`,
+    done,
+    total: steps.length,
+    unit: "steps"
+  })
+
+const templateBus = (bus: EventBusShape, plan: MachinePlan): EventBusShape =>
+  onlyPhases(bus, (reached) => {
+    const position = phases.findIndex((phase) => phase === reached)
+    if (position >= 0) report(bus, plan, position + 1)
+  })
 
 /** A machine of the template's own: paths in the template's folder, nothing of the test. */
 const templatePlan = (plan: MachinePlan, disk: string): MachinePlan => {
@@ -90,7 +128,7 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
   const incarnation = yield* incarnate({
     access,
     plan: { ...plan, argv: sealArguments(plan, live) },
-    bus,
+    bus: templateBus(bus, plan),
     speedFactor: options.speedFactor
   }).pipe(Effect.mapError(failed("starting the guest")))
   const ready = Effect.gen(function* () {
@@ -109,6 +147,7 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
         Effect.fail(failed("booting the guest")({ message: `it was not done within ${options.bootMs / 1000} s` }))
     })
   )
+  report(bus, plan, steps.length - 1)
   yield* seal(incarnation, partial, path.join(path.dirname(plan.sockets.qmp), `${path.basename(plan.sockets.qmp)}.out`))
   // Pages that the guest never used or gave back are holes.
   yield* HostTree.copySparse(live, partial.ram).pipe(
@@ -152,18 +191,14 @@ export const makeTemplate = Effect.fn("run.makeTemplate")(function* (options: Ma
   if (Option.isSome(made)) return made.value
   const maxBytes = yield* templatesLimit
   yield* checkRoom(plan)
-  yield* bus.publish({
-    _tag: "Notice",
-    topic: "image",
-    machine: plan.name,
-    text: `making a template of a booted ${plan.image.id}: once, later machines start from it at once`
-  })
+  report(bus, plan, 0)
   const partial = yield* makeTemplateFolder(options.key).pipe(Effect.mapError(failed("making its folder")))
   yield* Effect.scoped(boot(options, partial))
   const title = `${plan.image.id}, ${plan.memoryBytes / 1024 ** 2} MiB, ${plan.cpus} CPU, ${plan.accelerator}`
   const kept = yield* keepTemplate(partial, { title, base: plan.disk.image.path }).pipe(
     Effect.mapError(failed("keeping it"))
   )
+  yield* bus.publish({ _tag: "ImageProgress", image: plan.image.id, activity: "ready", text: "its template is made" })
   yield* collectGarbage({ kinds: ["template"], maxBytes })
   return kept
 }, Effect.scoped)

@@ -7,7 +7,7 @@ import { agentUnit } from "@nix-vm-test/agent/AgentUnit"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { EventBody, MachinePhase } from "../events/Event.ts"
+import type { MachinePhase } from "../events/Event.ts"
 import { EventBus, type EventBusShape } from "../events/EventBus.ts"
 import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { evidenceOf } from "../machine/evidence.ts"
@@ -21,6 +21,7 @@ import type { StoredImage } from "../plan/StoredImage.ts"
 import { Qemu } from "../qemu/Qemu.ts"
 import { decodeSpec } from "../spec/decodeSpec.ts"
 import { keepPrepared, lockPrepared, lookUpPrepared } from "../store/preparedImages.ts"
+import { onlyPhases } from "./onlyPhases.ts"
 import { placeAgent } from "./placeAgent.ts"
 import { PreparationError } from "./PreparationError.ts"
 import { makeRunMachine, type RunMachine } from "./RunMachine.ts"
@@ -88,15 +89,12 @@ const report = (bus: EventBusShape, image: StoredImage, done: number): void =>
     unit: "steps"
   })
 
-/** The preparation's machine is none of the test's: of its events only its progress is told. */
-const preparationBus = (bus: EventBusShape, image: StoredImage): EventBusShape => {
-  const publishUnsafe = (event: EventBody): void => {
-    if (event._tag !== "MachinePhaseReached") return
-    const reached = steps.findIndex((phase) => phase === event.phase)
+/** Of the preparation's machine only its progress is told. */
+const preparationBus = (bus: EventBusShape, image: StoredImage): EventBusShape =>
+  onlyPhases(bus, (phase) => {
+    const reached = steps.findIndex((step) => step === phase)
     if (reached >= 0) report(bus, image, reached + 1)
-  }
-  return { publishUnsafe, publish: (event) => Effect.sync(() => publishUnsafe(event)), subscribe: bus.subscribe }
-}
+  })
 
 const planPreparation = Effect.fnUntraced(function* ({ image, host }: PrepareOptions) {
   const runDirectory = yield* makeRunDirectory()
