@@ -46,7 +46,8 @@ const otherArchitectures = (architecture: Architecture): ReadonlyArray<string> =
 /** What a row says twice must agree: a pin for the wrong architecture, or of a moving URL, would fail on users' machines only. */
 const contradiction = (row: typeof fields.Type): string | undefined => {
   const words = (address: string) => address.split(/[/.-]/u)
-  if (row.digest.hex.length !== digits[row.digest.algorithm]) return `a ${row.digest.algorithm} digest has ${digits[row.digest.algorithm]} digits`
+  if (row.digest.hex.length !== digits[row.digest.algorithm])
+    return `a ${row.digest.algorithm} digest has ${digits[row.digest.algorithm]} digits`
   for (const address of row.urls) {
     if (!address.includes(`/${row.build}/`)) return `${address} does not name the build ${row.build}: it may change`
     if (!architectureTokens[row.architecture].some((token) => words(address).includes(token))) {

@@ -21,7 +21,10 @@ export const toImage = (familyName: string, row: RegistryImage): Image => {
     family: familyName,
     version,
     architecture,
-    sources: [{ _tag: "Pinned", urls, digest, ...(size === undefined ? {} : { size }) }, ...packagesSources(family, row)],
+    sources: [
+      { _tag: "Pinned", urls, digest, ...(size === undefined ? {} : { size }) },
+      ...packagesSources(family, row)
+    ],
     format: "qcow2",
     facts: factsOf(family, version)
   }

@@ -43,7 +43,10 @@ describe("catalog", () => {
   it.effect("how the agent enters follows the release's systemd", () =>
     Effect.gen(function* () {
       const entries = yield* Effect.forEach(["debian:11", "debian:12", "debian:13"], (name) => named(name))
-      assert.deepStrictEqual(entries.map((image) => image.facts.entry), ["nocloud", "tmpfiles", "credential"])
+      assert.deepStrictEqual(
+        entries.map((image) => image.facts.entry),
+        ["nocloud", "tmpfiles", "credential"]
+      )
     })
   )
 
@@ -69,18 +72,26 @@ describe("catalog", () => {
 
   const digest = { algorithm: "sha256", hex: "ab".repeat(32) } as const
 
-  it.effect("a user's file gets the facts of the family in its name, or of the one that is named, or those of any cloud image", () =>
-    Effect.gen(function* () {
-      const catalog = yield* ImageCatalog
-      const plain = yield* catalog.resolve({ _tag: "File", path: "/images/mine.raw" }, "x86_64")
-      assert.deepInclude(plain, { id: "mine.raw", family: "generic", version: "", format: "raw" })
-      assert.deepStrictEqual(plain.sources, [{ _tag: "File", path: "/images/mine.raw" }])
-      assert.strictEqual(plain.facts.entry, "nocloud")
-      const guessed = yield* catalog.resolve({ _tag: "File", path: "/images/debian-12-generic-amd64.qcow2" }, "x86_64")
-      assert.deepStrictEqual([guessed.family, guessed.version, guessed.facts], ["debian", "12", debian("12").facts])
-      const told = yield* catalog.resolve({ _tag: "File", path: "/images/mine.qcow2", family: "debian", version: "13" }, "x86_64")
-      assert.deepStrictEqual(told.facts, debian("13").facts)
-    }).pipe(Effect.provide(catalogLayer))
+  it.effect(
+    "a user's file gets the facts of the family in its name, or of the one that is named, or those of any cloud image",
+    () =>
+      Effect.gen(function* () {
+        const catalog = yield* ImageCatalog
+        const plain = yield* catalog.resolve({ _tag: "File", path: "/images/mine.raw" }, "x86_64")
+        assert.deepInclude(plain, { id: "mine.raw", family: "generic", version: "", format: "raw" })
+        assert.deepStrictEqual(plain.sources, [{ _tag: "File", path: "/images/mine.raw" }])
+        assert.strictEqual(plain.facts.entry, "nocloud")
+        const guessed = yield* catalog.resolve(
+          { _tag: "File", path: "/images/debian-12-generic-amd64.qcow2" },
+          "x86_64"
+        )
+        assert.deepStrictEqual([guessed.family, guessed.version, guessed.facts], ["debian", "12", debian("12").facts])
+        const told = yield* catalog.resolve(
+          { _tag: "File", path: "/images/mine.qcow2", family: "debian", version: "13" },
+          "x86_64"
+        )
+        assert.deepStrictEqual(told.facts, debian("13").facts)
+      }).pipe(Effect.provide(catalogLayer))
   )
 
   it.effect("a user's URL is pinned by its digest", () =>
@@ -88,7 +99,12 @@ describe("catalog", () => {
       const url = "https://images.test/debian-13.qcow2"
       const image = yield* ImageCatalog.use((catalog) => catalog.resolve({ _tag: "Url", url, digest }, "aarch64"))
       assert.deepStrictEqual(image.sources, [{ _tag: "Pinned", urls: [url], digest }])
-      assert.deepInclude(image, { id: url.slice(url.lastIndexOf("/") + 1), family: "debian", version: "13", architecture: "aarch64" })
+      assert.deepInclude(image, {
+        id: url.slice(url.lastIndexOf("/") + 1),
+        family: "debian",
+        version: "13",
+        architecture: "aarch64"
+      })
     }).pipe(Effect.provide(catalogLayer))
   )
 })

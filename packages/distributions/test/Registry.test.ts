@@ -19,7 +19,8 @@ const good = {
   digestSource: { repository: "owner/name", path: "pins.json", commit: "c".repeat(40), confirmations: "single" }
 }
 
-const refusal = (row: unknown): string => Result.match(decode(row), { onSuccess: () => "", onFailure: (error) => error.message })
+const refusal = (row: unknown): string =>
+  Result.match(decode(row), { onSuccess: () => "", onFailure: (error) => error.message })
 
 describe("Registry", () => {
   it("every row is one that a publisher's file can be told by", () => {
@@ -36,12 +37,32 @@ describe("Registry", () => {
   it("takes a good row", () => assert.strictEqual(refusal(good), ""))
 
   it.each([
-    { what: "a digest of another algorithm's length", row: { ...good, digest: { algorithm: "sha512", hex: "ab".repeat(32) } }, why: /128 digits/u },
-    { what: "an upper case digest", row: { ...good, digest: { algorithm: "sha256", hex: "AB".repeat(32) } }, why: /hexadecimal/u },
-    { what: "a URL that may change", row: { ...good, urls: ["https://images.test/bookworm/latest/debian-12-generic-amd64.qcow2"] }, why: /may change/u },
+    {
+      what: "a digest of another algorithm's length",
+      row: { ...good, digest: { algorithm: "sha512", hex: "ab".repeat(32) } },
+      why: /128 digits/u
+    },
+    {
+      what: "an upper case digest",
+      row: { ...good, digest: { algorithm: "sha256", hex: "AB".repeat(32) } },
+      why: /hexadecimal/u
+    },
+    {
+      what: "a URL that may change",
+      row: { ...good, urls: ["https://images.test/bookworm/latest/debian-12-generic-amd64.qcow2"] },
+      why: /may change/u
+    },
     { what: "a URL of another architecture", row: { ...good, architecture: "aarch64" }, why: /architecture/u },
-    { what: "a URL without an architecture", row: { ...good, urls: ["https://images.test/20260806-2562/disk.qcow2"] }, why: /does not name the architecture/u },
-    { what: "a URL without encryption", row: { ...good, urls: ["http://images.test/20260806-2562/amd64.qcow2"] }, why: /https/u },
+    {
+      what: "a URL without an architecture",
+      row: { ...good, urls: ["https://images.test/20260806-2562/disk.qcow2"] },
+      why: /does not name the architecture/u
+    },
+    {
+      what: "a URL without encryption",
+      row: { ...good, urls: ["http://images.test/20260806-2562/amd64.qcow2"] },
+      why: /https/u
+    },
     { what: "no URL", row: { ...good, urls: [] }, why: /urls/u },
     { what: "an end of life before its publication", row: { ...good, endOfLife: "2020-01-01" }, why: /end of life/u },
     { what: "a misspelt field", row: { ...good, sise: 3 }, why: /sise/u }

@@ -154,9 +154,18 @@ const fields = {
     text: Schema.String
   },
   /** A line from the script (`log`, `console.log`) or from the driver. */
-  Log: { level: LogLevel, text: Schema.String, machine: Schema.optionalKey(Schema.String), step: Schema.optionalKey(Schema.String) },
+  Log: {
+    level: LogLevel,
+    text: Schema.String,
+    machine: Schema.optionalKey(Schema.String),
+    step: Schema.optionalKey(Schema.String)
+  },
   /** A file in the output folder; `path` is relative to it. */
-  ArtifactSaved: { path: Schema.String, kind: Schema.Literals(["console", "file", "screenshot", "report", "log"]), machine: Schema.optionalKey(Schema.String) }
+  ArtifactSaved: {
+    path: Schema.String,
+    kind: Schema.Literals(["console", "file", "screenshot", "report", "log"]),
+    machine: Schema.optionalKey(Schema.String)
+  }
 } as const
 
 export const RunStarted = Schema.TaggedStruct("RunStarted", { ...stamp, ...fields.RunStarted })
@@ -165,7 +174,10 @@ export const Notice = Schema.TaggedStruct("Notice", { ...stamp, ...fields.Notice
 export const ImageProgress = Schema.TaggedStruct("ImageProgress", { ...stamp, ...fields.ImageProgress })
 export const MachinePlanned = Schema.TaggedStruct("MachinePlanned", { ...stamp, ...fields.MachinePlanned })
 export const MachineStarting = Schema.TaggedStruct("MachineStarting", { ...stamp, ...fields.MachineStarting })
-export const MachinePhaseReached = Schema.TaggedStruct("MachinePhaseReached", { ...stamp, ...fields.MachinePhaseReached })
+export const MachinePhaseReached = Schema.TaggedStruct("MachinePhaseReached", {
+  ...stamp,
+  ...fields.MachinePhaseReached
+})
 export const MachineConnected = Schema.TaggedStruct("MachineConnected", { ...stamp, ...fields.MachineConnected })
 export const MachineReady = Schema.TaggedStruct("MachineReady", { ...stamp, ...fields.MachineReady })
 export const BootProfiled = Schema.TaggedStruct("BootProfiled", { ...stamp, ...fields.BootProfiled })

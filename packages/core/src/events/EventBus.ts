@@ -29,7 +29,12 @@ export class EventBus extends Context.Service<EventBus, EventBusShape>()("@nix-v
       const start = performance.now()
       let sequence = 0
       const publishUnsafe = (body: EventBody): void => {
-        PubSub.publishUnsafe(hub, { ...body, sequence: sequence++, time: Date.now(), elapsed: performance.now() - start })
+        PubSub.publishUnsafe(hub, {
+          ...body,
+          sequence: sequence++,
+          time: Date.now(),
+          elapsed: performance.now() - start
+        })
       }
       return EventBus.of({
         publishUnsafe,

@@ -156,20 +156,6 @@ export const makeSymlink = (where: string, target: string): Effect.Effect<void, 
     await fsp.symlink(target, where)
   })
 
-/** Makes a file of zeros, in place of one that is there, that takes no space until something is written to it. */
-export const makeSparseFile = (file: {
-  readonly path: string
-  readonly bytes: number
-}): Effect.Effect<void, HostFileError> =>
-  attempt("make", file.path, async () => {
-    const handle = await fsp.open(file.path, "w", 0o600)
-    try {
-      await handle.truncate(file.bytes)
-    } finally {
-      await handle.close()
-    }
-  })
-
 /** Whether a path exists, links followed. */
 export const exists = (where: string): Effect.Effect<boolean> => Effect.sync(() => fs.existsSync(where))
 
@@ -190,7 +176,7 @@ export const copySparse = (from: string, to: string): Effect.Effect<void, HostFi
       const { size } = await source.stat()
       const block = Buffer.allocUnsafe(SPARSE_BLOCK)
       const zeros = Buffer.alloc(SPARSE_BLOCK)
-      for (let position = 0; position < size; ) {
+      for (let position = 0; position < size;) {
         const { bytesRead } = await source.read(block, 0, SPARSE_BLOCK, position)
         if (bytesRead === 0) break
         const part = block.subarray(0, bytesRead)

@@ -25,18 +25,20 @@ export const receiveInto = <A, E, R>(
   Effect.scoped(
     Effect.gen(function* () {
       const { server, received } = yield* Effect.acquireRelease(
-        Effect.callback<{ readonly server: net.Server; readonly received: Promise<void> }, StateSocketError>((resume) => {
-          const listening = net.createServer()
-          const done = new Promise<void>((resolve, reject) => {
-            listening.once("connection", (socket) => {
-              pipeline(socket, fs.createWriteStream(options.file)).then(resolve, reject)
+        Effect.callback<{ readonly server: net.Server; readonly received: Promise<void> }, StateSocketError>(
+          (resume) => {
+            const listening = net.createServer()
+            const done = new Promise<void>((resolve, reject) => {
+              listening.once("connection", (socket) => {
+                pipeline(socket, fs.createWriteStream(options.file)).then(resolve, reject)
+              })
             })
-          })
-          // Awaited later, if at all: until then a failure must not count as unhandled.
-          done.catch(() => {})
-          listening.once("error", (error) => resume(Effect.fail(failed(options.socket)(error))))
-          listening.listen(options.socket, () => resume(Effect.succeed({ server: listening, received: done })))
-        }),
+            // Awaited later, if at all: until then a failure must not count as unhandled.
+            done.catch(() => {})
+            listening.once("error", (error) => resume(Effect.fail(failed(options.socket)(error))))
+            listening.listen(options.socket, () => resume(Effect.succeed({ server: listening, received: done })))
+          }
+        ),
         ({ server: listening }) => Effect.sync(() => listening.close())
       )
       const result = yield* use
@@ -47,7 +49,10 @@ export const receiveInto = <A, E, R>(
   )
 
 /** Sends a file over a socket on which somebody listens, and ends the connection. */
-export const sendFrom = (options: { readonly file: string; readonly socket: string }): Effect.Effect<void, StateSocketError> =>
+export const sendFrom = (options: {
+  readonly file: string
+  readonly socket: string
+}): Effect.Effect<void, StateSocketError> =>
   Effect.tryPromise({
     try: (signal) => pipeline(fs.createReadStream(options.file), net.createConnection(options.socket), { signal }),
     catch: failed(options.socket)

@@ -49,7 +49,9 @@ export class UnixSockets extends Context.Service<UnixSockets, UnixSocketsShape>(
 }
 
 const codeOf = (error: unknown): string =>
-  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN"
+  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
+    ? error.code
+    : "UNKNOWN"
 
 const dial = (options: UnixSocketOptions): Effect.Effect<net.Socket, UnixSocketError, Scope.Scope> =>
   Effect.acquireRelease(

@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import { ChildProcesses } from "../host/ChildProcesses.ts"
 import { hostRefusal } from "./hostRefusal.ts"
 import { ImageError } from "./ImageError.ts"
-import { longestBasePath, overlayContent } from "./overlayContent.ts"
+import { longestBasePath, qcowContent } from "./qcowContent.ts"
 
 export interface DiskFacts {
   readonly format: "qcow2" | "raw"
@@ -154,8 +154,18 @@ export const createOverlay = Effect.fn("Qcow.createOverlay")(function* (
     const detail = `the path of its base has more than ${longestBasePath} bytes: ${base.path}`
     return yield* overlayRefused("make the overlay", path, detail)
   }
-  const content = overlayContent({ base: base.path, baseFormat: base.format, size })
+  const content = qcowContent({ base, size })
   yield* Effect.mapError(fs.writeFile(path, content), hostRefusal({ operation: "write", path }))
+})
+
+/** Makes an empty qcow2, in place of a file that is there. */
+export const createDisk = Effect.fn("Qcow.createDisk")(function* (options: {
+  readonly path: string
+  readonly bytes: number
+}): Effect.fn.Return<void, ImageError, FileSystem.FileSystem> {
+  const { path, bytes } = options
+  const fs = yield* FileSystem.FileSystem
+  yield* Effect.mapError(fs.writeFile(path, qcowContent({ size: bytes })), hostRefusal({ operation: "write", path }))
 })
 
 /** Copies what an overlay has over its base, and nothing else: clusters that were freed or never changed are left behind. */

@@ -10,8 +10,8 @@ import { stockCatalog } from "../support/stockCatalog.ts"
 
 /** Two at a time: a guest has one processor, and most hosts have more. */
 const machines = (images: { readonly bookworm: string; readonly trixie: string }) => ({
-  bookworm: { image: images.bookworm, memory: "768MiB", start: "cold" },
-  trixie: { image: images.trixie, memory: "768MiB", start: "cold" }
+  bookworm: { image: images.bookworm, memory: "768MiB", start: "cold" as const },
+  trixie: { image: images.trixie, memory: "768MiB", start: "cold" as const }
 })
 
 /** The first line that a server says. */

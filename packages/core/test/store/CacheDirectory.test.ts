@@ -7,7 +7,10 @@ const cases: ReadonlyArray<{ readonly env: Record<string, string>; readonly root
   { env: { NIX_VM_TEST_CACHE: "/own", XDG_CACHE_HOME: "/xdg", HOME: "/home/me" }, root: /^\/own$/u },
   { env: { XDG_CACHE_HOME: "/xdg", HOME: "/home/me" }, root: /^\/xdg\/nix-vm-test$/u },
   { env: { HOME: "/home/me" }, root: /^\/home\/me\/\.cache\/nix-vm-test$/u },
-  { env: { NIX_VM_TEST_CACHE: "", XDG_CACHE_HOME: "relative", HOME: "/home/me" }, root: /^\/home\/me\/\.cache\/nix-vm-test$/u },
+  {
+    env: { NIX_VM_TEST_CACHE: "", XDG_CACHE_HOME: "relative", HOME: "/home/me" },
+    root: /^\/home\/me\/\.cache\/nix-vm-test$/u
+  },
   { env: {}, root: /^\/tmp\/nix-vm-test-cache-\d+$/u }
 ]
 

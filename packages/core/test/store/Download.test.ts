@@ -53,19 +53,23 @@ const run = Effect.fnUntraced(function* (options: {
 })
 
 layer(storeServices, { excludeTestServices: true })("download", (it) => {
-  it.effect.each([{ algorithm: "sha256" }, { algorithm: "sha512" }] as const)("gives the file, verified by $algorithm, read-only", ({ algorithm }) =>
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const seen = yield* run({ paths: { "/disk": [serveWell] }, algorithm })
-      assert.deepStrictEqual([seen.failure, seen.files, seen.same], [undefined, ["disk"], true])
-      assert.strictEqual((yield* fs.stat(seen.target)).mode & 0o777, 0o444)
-      assert.deepInclude(seen.progress.at(-1), { doneBytes: size, totalBytes: size })
-    })
+  it.effect.each([{ algorithm: "sha256" }, { algorithm: "sha512" }] as const)(
+    "gives the file, verified by $algorithm, read-only",
+    ({ algorithm }) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const seen = yield* run({ paths: { "/disk": [serveWell] }, algorithm })
+        assert.deepStrictEqual([seen.failure, seen.files, seen.same], [undefined, ["disk"], true])
+        assert.strictEqual((yield* fs.stat(seen.target)).mode & 0o777, 0o444)
+        assert.deepInclude(seen.progress.at(-1), { doneBytes: size, totalBytes: size })
+      })
   )
 
   it.effect("goes on where connections were cut, as long as each gave something", () =>
     Effect.gen(function* () {
-      const seen = yield* run({ paths: { "/disk": [cutAfter(100_000), cutAfter(100_000), cutAfter(50_000), serveWell] } })
+      const seen = yield* run({
+        paths: { "/disk": [cutAfter(100_000), cutAfter(100_000), cutAfter(50_000), serveWell] }
+      })
       assert.deepStrictEqual([seen.failure, seen.same], [undefined, true])
       assert.deepStrictEqual(seen.requests, ["/disk", "/disk from 100000", "/disk from 200000", "/disk from 250000"])
     })
@@ -147,7 +151,9 @@ layer(storeServices, { excludeTestServices: true })("download", (it) => {
   it.effect("names the system's own reason for a server that is not there", () =>
     Effect.gen(function* () {
       const { target } = yield* inFolder
-      const error = yield* Effect.flip(download({ urls: ["http://127.0.0.1:1/disk"], digest: digestOf(content), target }))
+      const error = yield* Effect.flip(
+        download({ urls: ["http://127.0.0.1:1/disk"], digest: digestOf(content), target })
+      )
       assert.match(error.message, /ECONNREFUSED|bad port/u)
     })
   )

@@ -47,7 +47,10 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("FileLock", (it) => {
       yield* fs.writeFileString(counter, "0")
       const add = runNode({ script: child("lockedCounter.ts"), args: [path, counter, "15"] })
       const outcomes = yield* Effect.all([add, add, add], { concurrency: "unbounded" })
-      assert.deepStrictEqual(outcomes.map(({ stdout, stderr }) => stdout + stderr), ["done\n", "done\n", "done\n"])
+      assert.deepStrictEqual(
+        outcomes.map(({ stdout, stderr }) => stdout + stderr),
+        ["done\n", "done\n", "done\n"]
+      )
       assert.strictEqual(yield* fs.readFileString(counter), "45")
     })
   )
@@ -58,7 +61,9 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("FileLock", (it) => {
       const holder = yield* nodeChild({ script: child("holdLock.ts"), args: [path] })
       assert.strictEqual(holder.line, "held")
       const seen: Array<number> = []
-      const waiting = yield* Effect.forkChild(Effect.scoped(fileLock({ path, onWait: ({ pid }) => void seen.push(pid) })))
+      const waiting = yield* Effect.forkChild(
+        Effect.scoped(fileLock({ path, onWait: ({ pid }) => void seen.push(pid) }))
+      )
       yield* Effect.sleep("300 millis")
       assert.isUndefined(waiting.pollUnsafe())
       yield* holder.kill

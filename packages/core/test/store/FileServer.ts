@@ -83,7 +83,11 @@ export const fileServer = Effect.fnUntraced(function* (options: {
     Effect.callback<number>((resume) => {
       server.listen(0, "127.0.0.1", () => {
         const address = server.address()
-        resume(typeof address === "object" && address !== null ? Effect.succeed(address.port) : Effect.die(new Error("no port")))
+        resume(
+          typeof address === "object" && address !== null
+            ? Effect.succeed(address.port)
+            : Effect.die(new Error("no port"))
+        )
       })
     }),
     () =>

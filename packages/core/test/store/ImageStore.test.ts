@@ -28,7 +28,18 @@ const scene = Effect.fnUntraced(function* (paths: Readonly<Record<string, Readon
       ImageStore.use((store) => store.materialize(image, (report) => void reports.push(report))),
       storeAt(cache)
     )
-  return { fs, folder, file, content, cache, server, pinned, reports, materialize, key: `sha256-${digestOf(content).hex}` }
+  return {
+    fs,
+    folder,
+    file,
+    content,
+    cache,
+    server,
+    pinned,
+    reports,
+    materialize,
+    key: `sha256-${digestOf(content).hex}`
+  }
 })
 
 const Outcome = Schema.fromJsonString(
@@ -46,7 +57,11 @@ const materializeApart = Effect.fnUntraced(function* (options: {
   readonly mounts?: string
 }) {
   const script = new URL("./children/materialize.ts", import.meta.url)
-  const outcome = yield* runNode({ script, args: [options.cache, JSON.stringify(options.image)], mounts: options.mounts })
+  const outcome = yield* runNode({
+    script,
+    args: [options.cache, JSON.stringify(options.image)],
+    mounts: options.mounts
+  })
   assert.strictEqual(outcome.code, 0, outcome.stderr)
   return yield* Schema.decodeEffect(Outcome)(outcome.stdout)
 })
@@ -68,7 +83,9 @@ layer(storeServices, { excludeTestServices: true })("ImageStore", (it) => {
       assert.strictEqual((yield* at.fs.stat(stored.path)).mode & 0o777, 0o444)
       assert.deepStrictEqual(yield* at.materialize(image), stored)
       assert.deepStrictEqual(at.server.requests, ["/disk"])
-      const last = at.reports.filter((report) => report._tag === "ImageProgress" && report.activity === "download").at(-1)
+      const last = at.reports
+        .filter((report) => report._tag === "ImageProgress" && report.activity === "download")
+        .at(-1)
       assert.deepInclude(last, { done: at.content.length, total: at.content.length, unit: "bytes" })
     })
   )
@@ -167,7 +184,11 @@ layer(storeServices, { excludeTestServices: true })("ImageStore", (it) => {
       const at = yield* scene({ "/disk": [serveWell] })
       yield* at.fs.makeDirectory(at.cache)
       const mounts = `mount -t tmpfs -o size=1m tmpfs ${at.cache}`
-      const { reason, message } = yield* materializeApart({ cache: at.cache, image: imageOf(at.pinned("/disk")), mounts })
+      const { reason, message } = yield* materializeApart({
+        cache: at.cache,
+        image: imageOf(at.pinned("/disk")),
+        mounts
+      })
       assert.strictEqual(reason?._tag, "NoSpace")
       assert.match(message ?? "", /more are needed.*NIX_VM_TEST_CACHE/u)
     })

@@ -32,7 +32,11 @@ layer(storeServices, { excludeTestServices: true })("Qcow", (it) => {
   it.effect.each([
     { what: "a web page", content: text("<!DOCTYPE html><title>404</title>"), seen: /web page/u },
     { what: "a gzip file", content: Uint8Array.of(0x1f, 0x8b, 8, ...new Uint8Array(4_096)), seen: /gzip/u },
-    { what: "an xz file", content: Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, ...new Uint8Array(4_096)), seen: /xz/u },
+    {
+      what: "an xz file",
+      content: Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, ...new Uint8Array(4_096)),
+      seen: /xz/u
+    },
     { what: "zeros", content: new Uint8Array(mebibyte), seen: /neither/u },
     { what: "nothing", content: new Uint8Array(), seen: /neither/u },
     { what: "the head of a qcow2 file alone", content: Uint8Array.of(0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3), seen: /./u }
@@ -68,7 +72,10 @@ layer(storeServices, { excludeTestServices: true })("Qcow", (it) => {
   it.effect("a file that is not there is missing", () =>
     Effect.gen(function* () {
       const path = `${yield* folder}/nothing`
-      assert.deepStrictEqual((yield* Effect.flip(inspectDisk({ imageTool, path }))).reason, { _tag: "FileMissing", path })
+      assert.deepStrictEqual((yield* Effect.flip(inspectDisk({ imageTool, path }))).reason, {
+        _tag: "FileMissing",
+        path
+      })
     })
   )
 

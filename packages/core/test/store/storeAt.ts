@@ -11,7 +11,10 @@ export const imageTool = "qemu-img"
 /** What the store's own functions need. */
 export const storeServices = Layer.mergeAll(NodeServices.layer, ChildProcesses.layer, FetchHttpClient.layer)
 
-export const agentUnit = { name: "agent.service", text: "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n" }
+export const agentUnit = {
+  name: "agent.service",
+  text: "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
+}
 
 export const storeAt = (root: string): Layer.Layer<ImageStore> =>
   ImageStore.layer({ imageTool, agentUnit }).pipe(Layer.provide([CacheDirectory.layerAt(root), storeServices]))

@@ -37,9 +37,8 @@ export const startReaders = Effect.fnUntraced(function* (options: ReadersOptions
   const { directory, secrets } = options
   if (directory === undefined) return { drained: Fiber.join(shown) }
   const log = yield* makeEventLog({ directory, secrets })
-  const written = yield* Effect.forkScoped(
-    Stream.runForEachArray(untilFinished(yield* bus.subscribe), log.append),
-    { startImmediately: true }
-  )
+  const written = yield* Effect.forkScoped(Stream.runForEachArray(untilFinished(yield* bus.subscribe), log.append), {
+    startImmediately: true
+  })
   return { drained: Effect.andThen(Fiber.join(shown), Fiber.join(written)) }
 })

@@ -28,9 +28,9 @@ const accelerator = Accelerator.layer.pipe(
   Layer.provide([cache, host, qemu])
 )
 
-const images = Layer.unwrap(Effect.map(Qemu, ({ imageTool }) => ImageStore.layer({ imageTool, agentUnit: installedAgentUnit() }))).pipe(
-  Layer.provide([cache, host, qemu])
-)
+const images = Layer.unwrap(
+  Effect.map(Qemu, ({ imageTool }) => ImageStore.layer({ imageTool, agentUnit: installedAgentUnit() }))
+).pipe(Layer.provide([cache, host, qemu]))
 
 const events = Steps.layer.pipe(Layer.provideMerge(EventBus.layer))
 

@@ -16,7 +16,11 @@ import { ImageError } from "../ImageError.ts"
 export const scriptDirectory: string = fileURLToPath(new URL("../../../builder/", import.meta.url))
 
 /** The programs that the scripts run, and the packages that bring them. */
-const programs: ReadonlyArray<{ readonly program: string; readonly package: string; readonly unprivilegedOnly?: boolean }> = [
+const programs: ReadonlyArray<{
+  readonly program: string
+  readonly package: string
+  readonly unprivilegedOnly?: boolean
+}> = [
   { program: "mmdebstrap", package: "mmdebstrap" },
   { program: "sfdisk", package: "fdisk" },
   { program: "mke2fs", package: "e2fsprogs" },
@@ -41,7 +45,9 @@ export const requirePrograms: Effect.Effect<void, ImageError> = Effect.suspend((
   if (missing.length === 0) return Effect.void
   const packages = missing.map((needed) => needed.package)
   return Effect.fail(
-    new ImageError({ reason: { _tag: "BuildToolsMissing", programs: missing.map((needed) => needed.program), packages } })
+    new ImageError({
+      reason: { _tag: "BuildToolsMissing", programs: missing.map((needed) => needed.program), packages }
+    })
   )
 })
 

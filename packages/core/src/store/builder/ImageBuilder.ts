@@ -65,7 +65,10 @@ export const buildKey = Effect.fn("ImageBuilder.key")(function* (
 ): Effect.fn.Return<string, ImageError, FileSystem.FileSystem> {
   const scripts = yield* Effect.forEach(["rootfs.sh", "assemble.sh", "embed-grub.py"], scriptText)
   const { recipe } = inputs
-  const settling = recipe.variant === "installed" ? [inputs.agentUnit, maskedUnits, initrdModules, unloadedModules, userNetworkMac] : []
+  const settling =
+    recipe.variant === "installed"
+      ? [inputs.agentUnit, maskedUnits, initrdModules, unloadedModules, userNetworkMac]
+      : []
   return hash([recipe, scripts, settling])
 })
 
@@ -112,7 +115,9 @@ const workFolder = Effect.fnUntraced(function* (options: BuildOptions, logPath: 
   const fs = yield* FileSystem.FileSystem
   const folder = `${options.cache.builds}/work-${options.recipe.suite.codename}`
   const refused = Effect.mapError(hostRefusal({ operation: "write", path: folder }))
-  yield* refused(Effect.andThen(fs.makeDirectory(options.cache.builds, { recursive: true }), fs.writeFileString(logPath, "")))
+  yield* refused(
+    Effect.andThen(fs.makeDirectory(options.cache.builds, { recursive: true }), fs.writeFileString(logPath, ""))
+  )
   const clear = removeTree({ recipe: options.recipe.name, logPath, folder })
   yield* clear
   yield* Effect.acquireRelease(refused(fs.makeDirectory(folder)), () => Effect.ignore(clear))
@@ -125,14 +130,17 @@ const rootfsName = Effect.fnUntraced(function* (options: BuildOptions) {
 })
 
 /** Root file systems of older package versions or lists are of no more use. */
-const dropOlderRootfs = Effect.fnUntraced(function* (shop: Workshop) {
-  const fs = yield* FileSystem.FileSystem
-  const { builds } = shop.cache
-  const own = shop.rootfs.slice(builds.length + 1)
-  const older = (name: string) => name.startsWith(`rootfs-${shop.recipe.suite.codename}-`) && name !== own
-  const names = yield* fs.readDirectory(builds)
-  yield* Effect.forEach(names.filter(older), (name) => fs.remove(`${builds}/${name}`), { discard: true })
-}, (effect) => Effect.ignore(effect))
+const dropOlderRootfs = Effect.fnUntraced(
+  function* (shop: Workshop) {
+    const fs = yield* FileSystem.FileSystem
+    const { builds } = shop.cache
+    const own = shop.rootfs.slice(builds.length + 1)
+    const older = (name: string) => name.startsWith(`rootfs-${shop.recipe.suite.codename}-`) && name !== own
+    const names = yield* fs.readDirectory(builds)
+    yield* Effect.forEach(names.filter(older), (name) => fs.remove(`${builds}/${name}`), { discard: true })
+  },
+  (effect) => Effect.ignore(effect)
+)
 
 const makeRootfs = Effect.fnUntraced(function* (shop: Workshop, readLine: (line: string) => void) {
   const fs = yield* FileSystem.FileSystem
@@ -159,7 +167,10 @@ const assemble = Effect.fnUntraced(function* (shop: Workshop, readLine: (line: s
   const fs = yield* FileSystem.FileSystem
   const { recipe, agentUnit, folder } = shop
   const unitPath = `${folder}/${agentUnit.name}`
-  yield* Effect.mapError(fs.writeFileString(unitPath, agentUnit.text), hostRefusal({ operation: "write", path: unitPath }))
+  yield* Effect.mapError(
+    fs.writeFileString(unitPath, agentUnit.text),
+    hostRefusal({ operation: "write", path: unitPath })
+  )
   yield* runBuilderProcess({
     recipe: recipe.name,
     command: [`${scriptDirectory}assemble.sh`, shop.rootfs, folder],
@@ -194,7 +205,10 @@ export const buildImage = Effect.fn("ImageBuilder.build")(function* (
   const shop: Workshop = { ...options, folder, logPath, rootfs: `${cache.builds}/${yield* rootfsName(options)}` }
   const refused = Effect.mapError(hostRefusal({ operation: "read", path: folder }))
   const haveRootfs = yield* refused(fs.exists(shop.rootfs))
-  const stages = new StageCounter((haveRootfs ? 0 : rootfsStages.length) + assemblyStages[recipe.variant], options.onStage)
+  const stages = new StageCounter(
+    (haveRootfs ? 0 : rootfsStages.length) + assemblyStages[recipe.variant],
+    options.onStage
+  )
   if (!haveRootfs) yield* makeRootfs(shop, stages.readLine)
   yield* assemble(shop, stages.readLine)
   const commandLine = yield* refused(fs.readFileString(`${folder}/command-line`))

@@ -58,7 +58,10 @@ const fromApt = ChildProcesses.use((processes) =>
 
 /** `$NIX_VM_TEST_DEBIAN_MIRROR` where it is set, else what apt says. Fails as `NoDebianMirror`. */
 export const debianSources: Effect.Effect<DebianSources, ImageError, ChildProcesses> = Effect.gen(function* () {
-  const named = yield* Effect.orElseSucceed(Config.option(Config.String("NIX_VM_TEST_DEBIAN_MIRROR")), Option.none<string>)
+  const named = yield* Effect.orElseSucceed(
+    Config.option(Config.String("NIX_VM_TEST_DEBIAN_MIRROR")),
+    Option.none<string>
+  )
   if (Option.isSome(named) && named.value !== "") return { mirror: named.value.replace(/\/$/u, "") }
   const found = yield* fromApt
   return found ?? (yield* new ImageError({ reason: { _tag: "NoDebianMirror" } }))

@@ -40,7 +40,8 @@ export const obtainFile = Effect.fn("ImageStore.file")(function* (
   if (facts.format === "qcow2") yield* checkWhole({ imageTool, path })
   const record = { disk: path, ...facts, bytes: ByteSize.toNumberUnsafe(info.size), installedAgent: false }
   // That it can't be remembered in a read-only cache costs time only.
-  return yield* Effect.andThen(Effect.ignore(fs.makeDirectory(cache.images, { recursive: true })), remember(request, key, record)).pipe(
-    Effect.orElseSucceed(() => ({ image, path, ...facts, key, installedAgent: false }))
-  )
+  return yield* Effect.andThen(
+    Effect.ignore(fs.makeDirectory(cache.images, { recursive: true })),
+    remember(request, key, record)
+  ).pipe(Effect.orElseSucceed(() => ({ image, path, ...facts, key, installedAgent: false })))
 })

@@ -16,7 +16,15 @@ import { hostRefusal } from "../hostRefusal.ts"
 import { ImageError } from "../ImageError.ts"
 import { BuildRecord, fileSize, readRecord, writeRecord } from "../ImageRecord.ts"
 import { inspectDisk } from "../Qcow.ts"
-import { lockIn, lookUpKey, notice, progress, remember, type SourceRequest, type SourceServices } from "./SourceRequest.ts"
+import {
+  lockIn,
+  lookUpKey,
+  notice,
+  progress,
+  remember,
+  type SourceRequest,
+  type SourceServices
+} from "./SourceRequest.ts"
 
 /** Built images are compared with Debian's archive this often: it changes with a point release, every two months or so. */
 const archiveCheckMs = 7 * 24 * 60 * 60 * 1000
@@ -62,7 +70,9 @@ const digestOf = (path: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const hash = createHash("sha256")
-    yield* Stream.runForEach(fs.stream(path, { chunkSize: 1024 * 1024 }), (chunk) => Effect.sync(() => void hash.update(chunk)))
+    yield* Stream.runForEach(fs.stream(path, { chunkSize: 1024 * 1024 }), (chunk) =>
+      Effect.sync(() => void hash.update(chunk))
+    )
     return hash.digest("hex")
   }).pipe(Effect.mapError(hostRefusal({ operation: "read", path })))
 
@@ -74,7 +84,10 @@ const adopt = Effect.fnUntraced(function* (request: SourceRequest, recipe: Recip
   const facts = yield* inspectDisk({ imageTool: request.imageTool, path: built.disk })
   const bytes = Option.getOrElse(yield* fileSize(built.disk), () => 0)
   const key = `sha256-${yield* digestOf(built.disk)}`
-  yield* Effect.mapError(fs.makeDirectory(images, { recursive: true }), hostRefusal({ operation: "make", path: images }))
+  yield* Effect.mapError(
+    fs.makeDirectory(images, { recursive: true }),
+    hostRefusal({ operation: "make", path: images })
+  )
   const [disk, kernel, initrd] = [`${key}.qcow2`, `${key}.kernel`, `${key}.initrd`]
   yield* adoptFile(built.kernel, `${images}/${kernel}`)
   yield* adoptFile(built.initrd, `${images}/${initrd}`)
@@ -110,7 +123,10 @@ export const obtainPackages = Effect.fn("ImageStore.packages")(function* (
   if (Option.isSome(earlier)) {
     const { stored, record: last } = earlier.value
     if (Option.isNone(release)) {
-      notice(request, `Debian's mirror can't be asked for newer packages: ${request.image.id} is used as it was last built`)
+      notice(
+        request,
+        `Debian's mirror can't be asked for newer packages: ${request.image.id} is used as it was last built`
+      )
       return stored
     }
     if (release.value === last.release) {

@@ -25,8 +25,14 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
       assert.strictEqual(new Set(keys).size, recipes.length)
       const installed = recipeNamed("debian-12")
       const stock = recipeNamed("debian-12-stock")
-      assert.notStrictEqual(yield* buildKey({ recipe: installed, agentUnit: otherUnit }), yield* buildKey({ recipe: installed, agentUnit }))
-      assert.strictEqual(yield* buildKey({ recipe: stock, agentUnit: otherUnit }), yield* buildKey({ recipe: stock, agentUnit }))
+      assert.notStrictEqual(
+        yield* buildKey({ recipe: installed, agentUnit: otherUnit }),
+        yield* buildKey({ recipe: installed, agentUnit })
+      )
+      assert.strictEqual(
+        yield* buildKey({ recipe: stock, agentUnit: otherUnit }),
+        yield* buildKey({ recipe: stock, agentUnit })
+      )
     })
   )
 
@@ -60,7 +66,9 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
       const folder = yield* fs.makeTempDirectoryScoped()
       const beat = `${folder}/beat`
       const command = ["sh", "-c", `(while :; do echo >>${beat}; sleep 0.05; done) & wait`]
-      yield* runBuilderProcess({ recipe: "mine", command, logPath: `${folder}/log` }).pipe(Effect.timeoutOption("500 millis"))
+      yield* runBuilderProcess({ recipe: "mine", command, logPath: `${folder}/log` }).pipe(
+        Effect.timeoutOption("500 millis")
+      )
       const lengthAfter = Effect.map(fs.readFile(beat), (content) => content.length)
       const before = yield* lengthAfter
       yield* Effect.sleep("300 millis")
@@ -74,7 +82,14 @@ layer(Layer.merge(NodeFileSystem.layer, ChildProcesses.layer), { excludeTestServ
       const fs = yield* FileSystem.FileSystem
       const cache = cacheDirectoryAt(yield* fs.makeTempDirectoryScoped())
       const sources = { mirror: "http://127.0.0.1:9/debian" }
-      const build = buildImage({ recipe: recipeNamed("debian-12-stock"), agentUnit, cache, imageTool, sources, release: "" })
+      const build = buildImage({
+        recipe: recipeNamed("debian-12-stock"),
+        agentUnit,
+        cache,
+        imageTool,
+        sources,
+        release: ""
+      })
       const error = yield* Effect.flip(Effect.scoped(build))
       assert.strictEqual(error.reason._tag, "BuildFailed")
       assert.include(error.message, "NIX_VM_TEST_DEBIAN_MIRROR")

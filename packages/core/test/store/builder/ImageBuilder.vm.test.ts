@@ -77,7 +77,8 @@ const makeSeed = Effect.fnUntraced(function* (userData: string) {
   return disk
 })
 
-const materialize = (recipe: string) => ImageStore.use((images) => images.materialize(imageOf({ _tag: "Packages", recipe })))
+const materialize = (recipe: string) =>
+  ImageStore.use((images) => images.materialize(imageOf({ _tag: "Packages", recipe })))
 
 const userData = `#!/bin/sh
 systemctl list-units --failed --plain --no-legend | sed 's/^/failed unit: /' >/dev/console
@@ -85,15 +86,17 @@ echo "seed was run" >/dev/console
 `
 
 layer(store, { excludeTestServices: true })("images built from packages", (it) => {
-  it.effect.each(["debian-12-stock", "debian-13-stock"])("%s boots by its own GRUB, and cloud-init runs its seed", (recipe) =>
-    Effect.gen(function* () {
-      const stored = yield* materialize(recipe)
-      assert.isFalse(stored.installedAgent)
-      const seed = yield* makeSeed(userData)
-      const args = ["-drive", `file=${seed},format=raw,if=virtio,readonly=on`]
-      const text = yield* consoleUntil({ stored, args, words: /seed was run/u })
-      assert.notInclude(text, "failed unit:")
-    })
+  it.effect.each(["debian-12-stock", "debian-13-stock"])(
+    "%s boots by its own GRUB, and cloud-init runs its seed",
+    (recipe) =>
+      Effect.gen(function* () {
+        const stored = yield* materialize(recipe)
+        assert.isFalse(stored.installedAgent)
+        const seed = yield* makeSeed(userData)
+        const args = ["-drive", `file=${seed},format=raw,if=virtio,readonly=on`]
+        const text = yield* consoleUntil({ stored, args, words: /seed was run/u })
+        assert.notInclude(text, "failed unit:")
+      })
   )
 
   it.effect.each(["debian-12", "debian-13"])("%s boots by its kernel, and starts the agent's unit", (recipe) =>

@@ -20,7 +20,10 @@ describe("debianSources", () => {
       "http://security.test/|bookworm-security",
       ""
     ].join("\n")
-    assert.deepStrictEqual(parseIndexTargets(text), { mirror: "http://mirror.test/debian", security: "http://security.test" })
+    assert.deepStrictEqual(parseIndexTargets(text), {
+      mirror: "http://mirror.test/debian",
+      security: "http://security.test"
+    })
   })
 
   it("finds nothing where apt has other distributions only, or nothing at all", () => {

@@ -14,5 +14,7 @@ const increment = Effect.gen(function* () {
   yield* fs.writeFileString(counter, String(before + 1))
 }).pipe(Effect.scoped)
 
-await Effect.runPromise(increment.pipe(Effect.repeat({ times: Number(times) - 1 }), Effect.provide(NodeFileSystem.layer)))
+await Effect.runPromise(
+  increment.pipe(Effect.repeat({ times: Number(times) - 1 }), Effect.provide(NodeFileSystem.layer))
+)
 console.log("done")
