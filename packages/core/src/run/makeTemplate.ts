@@ -20,6 +20,7 @@ import { sealArguments } from "../plan/templateArguments.ts"
 import { saveState } from "../qemu/savedState.ts"
 import { CacheDirectory } from "../store/CacheDirectory.ts"
 import { collectGarbage } from "../store/collectGarbage.ts"
+import type { ImageError } from "../store/ImageError.ts"
 import { createOverlay } from "../store/Qcow.ts"
 import type { Template } from "../store/Templates.ts"
 import { keepTemplate, lockTemplate, lookUpTemplate, makeTemplateFolder } from "../store/Templates.ts"
@@ -102,6 +103,10 @@ const templatePlan = (plan: MachinePlan, disk: string): MachinePlan => {
 
 const failed = (step: string) => (error: { readonly message: string }) =>
   new TemplateError({ step, detail: error.message })
+
+/** The store's own words are about images. */
+const cacheRefused = (step: string) => (error: ImageError) =>
+  failed(step)(error.reason._tag === "ReadOnlyCache" ? { message: `${error.reason.path} can't be written` } : error)
 
 /** Stops the guest at rest, and saves what is not in the RAM file. */
 const seal = Effect.fnUntraced(function* (incarnation: Incarnation, template: Template, socket: string) {
@@ -186,13 +191,13 @@ export const makeTemplate = Effect.fn("run.makeTemplate")(function* (options: Ma
         text: `process ${pid} is making the template: waiting for it`
       })
     }
-  }).pipe(Effect.mapError(failed("locking it")))
+  }).pipe(Effect.mapError(cacheRefused("locking it")))
   const made = yield* lookUpTemplate(options.key)
   if (Option.isSome(made)) return made.value
   const maxBytes = yield* templatesLimit
   yield* checkRoom(plan)
   report(bus, plan, 0)
-  const partial = yield* makeTemplateFolder(options.key).pipe(Effect.mapError(failed("making its folder")))
+  const partial = yield* makeTemplateFolder(options.key).pipe(Effect.mapError(cacheRefused("making its folder")))
   yield* Effect.scoped(boot(options, partial))
   const title = `${plan.image.id}, ${plan.memoryBytes / 1024 ** 2} MiB, ${plan.cpus} CPU, ${plan.accelerator}`
   const kept = yield* keepTemplate(partial, { title, base: plan.disk.image.path }).pipe(
