@@ -66,13 +66,12 @@ const preparedKey = (image: StoredImage): string => {
   return `prepared-${createHash("sha256").update(JSON.stringify(recipe)).digest("hex")}`
 }
 
-const steps = ["firmware", "kernel", "userspace", "connected", "settled"] as const satisfies ReadonlyArray<MachinePhase>
+const steps = ["kernel", "userspace", "connected", "settled"] as const satisfies ReadonlyArray<MachinePhase>
 /** What goes on once so many steps are over. */
 const stepTexts = [
   "starting it once with cloud-init's seed",
   "booting the kernel",
   "booting the user space",
-  "waiting for the agent",
   "settling",
   "waiting for cloud-init",
   "powering off"
