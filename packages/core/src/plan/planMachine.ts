@@ -118,6 +118,15 @@ const checkDevices = (options: PlanMachineOptions): Result.Result<void, PlanErro
     : Result.void
 }
 
+/**
+ * The host's own processor, or all that QEMU can emulate but two promises: that `rep movsb` is quick (`erms`, `fsrm`). Emulated, it takes a step
+ * for each byte, and a kernel without the promise copies 8 bytes in a step.
+ */
+const processorModel = (host: HostFacts): string => {
+  if (host.accelerator === "kvm") return "host"
+  return host.architecture === "x86_64" ? "max,-erms,-fsrm" : "max"
+}
+
 /** The machine's plan, or why it can't be. */
 export const planMachine = (options: PlanMachineOptions): Result.Result<MachinePlan, PlanError> =>
   Result.gen(function* () {
@@ -135,7 +144,7 @@ export const planMachine = (options: PlanMachineOptions): Result.Result<MachineP
     const { processor, applied } = applyQuirks({
       host,
       image,
-      processor: { cpus: spec.cpus, model: host.accelerator === "kvm" ? "host" : "max" }
+      processor: { cpus: spec.cpus, model: processorModel(host) }
     })
     const nics: Array<NicPlan> = []
     for (const [position, network] of options.networks.entries()) {
@@ -158,7 +167,7 @@ export const planMachine = (options: PlanMachineOptions): Result.Result<MachineP
       disk: yield* planDisk({ machine: name, image, overlay: file("qcow2"), size: spec.diskSize }),
       extraDisks: Object.entries(spec.disks).map(([disk, { size }]) => ({
         name: disk,
-        path: file(`${disk}.raw`),
+        path: file(`${disk}.qcow2`),
         bytes: roundUp(size, sector)
       })),
       nics,

@@ -172,11 +172,11 @@ describe("planMachine", () => {
 
 describe("quirks", () => {
   const cases = [
-    { qemu: 7, cpuLevel: 1, cpus: 2, model: "max,-cx16", gets: 2, rules: ["tcg-cx16"] },
-    { qemu: 9, cpuLevel: 1, cpus: 1, model: "max,-cx16", gets: 1, rules: ["tcg-cx16"] },
-    { qemu: 7, cpuLevel: 2, cpus: 4, model: "max", gets: 1, rules: ["tcg-one-cpu"] },
-    { qemu: 7, cpuLevel: 3, cpus: 1, model: "max", gets: 1, rules: [] },
-    { qemu: 10, cpuLevel: 1, cpus: 4, model: "max", gets: 4, rules: [] }
+    { qemu: 7, cpuLevel: 1, cpus: 2, model: "max,-erms,-fsrm,-cx16", gets: 2, rules: ["tcg-cx16"] },
+    { qemu: 9, cpuLevel: 1, cpus: 1, model: "max,-erms,-fsrm,-cx16", gets: 1, rules: ["tcg-cx16"] },
+    { qemu: 7, cpuLevel: 2, cpus: 4, model: "max,-erms,-fsrm", gets: 1, rules: ["tcg-one-cpu"] },
+    { qemu: 7, cpuLevel: 3, cpus: 1, model: "max,-erms,-fsrm", gets: 1, rules: [] },
+    { qemu: 10, cpuLevel: 1, cpus: 4, model: "max,-erms,-fsrm", gets: 4, rules: [] }
   ] as const
   it.each(cases)(
     "QEMU $qemu, level $cpuLevel, $cpus processors: $model, $gets",

@@ -59,8 +59,7 @@ const makeFiles = (machine: MachinePlan, agentDisk: string) => {
     machine.disk.overlay
   ])
   for (const { path: disk, bytes } of machine.extraDisks) {
-    fs.writeFileSync(disk, "")
-    fs.truncateSync(disk, bytes)
+    execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", disk, String(bytes)])
   }
   if (machine.entry.strategy === "nocloud") fs.copyFileSync(agentDisk, machine.entry.path)
 }

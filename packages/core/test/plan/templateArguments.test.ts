@@ -10,8 +10,8 @@ const direct = storedImage({ kernel: withKernel.kernel })
 
 const keyOf = (
   machine: MachinePlan,
-  more: { readonly qemuBuildId?: string; readonly agentDigest?: string } = {}
-): string => templateKey({ plan: machine, qemuBuildId: "qemu-1", agentDigest: "agent-1", ...more })
+  more: { readonly qemuBuildId?: string; readonly agentDigest?: string; readonly hostCpu?: string } = {}
+): string => templateKey({ plan: machine, qemuBuildId: "qemu-1", agentDigest: "agent-1", hostCpu: "cpu-1", ...more })
 
 const base = planned({}, { image: direct })
 
@@ -78,6 +78,17 @@ describe("the key of a template", () => {
     assert.strictEqual(new Set(Object.values(keys)).size, Object.keys(keys).length, JSON.stringify(keys, undefined, 2))
     for (const key of Object.values(keys)) assert.match(key, /^[0-9a-f]{32}$/u)
   })
+})
+
+it("a host's processor matters to the key where it is the guest's", () => {
+  const machineUnder = (accelerator: "kvm" | "tcg") => planned({}, { image: direct, host: host({ accelerator }) })
+  for (const [accelerator, differs] of [
+    ["kvm", true],
+    ["tcg", false]
+  ] as const) {
+    const machine = machineUnder(accelerator)
+    assert.strictEqual(keyOf(machine) !== keyOf(machine, { hostCpu: "cpu-2" }), differs, accelerator)
+  }
 })
 
 describe("the arguments of a template and its clones", () => {
