@@ -68,6 +68,8 @@ export interface TemplateInputs {
   readonly qemuBuildId: string
   /** Digest of the agent's program. */
   readonly agentDigest: string
+  /** Stands for the host's processor, which under KVM is the guest's too. */
+  readonly hostCpu: string
 }
 
 /** Where a value names what only a run has, and what only the host's side of a device has: a template is the same with others. */
@@ -82,13 +84,14 @@ const ofTheRun: Readonly<Record<string, RegExp>> = {
 const notOfTheGuest: ReadonlyArray<string> = ["-name", "-kernel", "-initrd"]
 
 /** Identifies a template: everything that its guest was made from. */
-export const templateKey = ({ plan, qemuBuildId, agentDigest }: TemplateInputs): string => {
+export const templateKey = ({ plan, qemuBuildId, agentDigest, hostCpu }: TemplateInputs): string => {
   const machine = pairs(plan.devices.base)
     .filter(([flag]) => !notOfTheGuest.includes(flag))
     .map(([flag, value]) => {
       const changing = ofTheRun[flag]
       return [flag, changing === undefined ? value : value.replace(changing, "")]
     })
-  const parts = { templateVersion, image: plan.disk.image.key, qemuBuildId, agentDigest, machine }
+  const cpu = plan.accelerator === "kvm" ? hostCpu : ""
+  const parts = { templateVersion, image: plan.disk.image.key, qemuBuildId, agentDigest, cpu, machine }
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32)
 }

@@ -6,6 +6,7 @@
 import * as path from "node:path"
 import * as Effect from "effect/Effect"
 import { EventBus } from "../events/EventBus.ts"
+import { hostCpu } from "../host/hostCpu.ts"
 import * as HostTree from "../host/HostTree.ts"
 import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { removeStaleRuns } from "../host/StaleRuns.ts"
@@ -109,6 +110,7 @@ export const openMachines = Effect.fn("run.openMachines")(function* (options: Op
   const { plan, emulated, agent, accelerator } = yield* planRun(options)
   const { buildId } = yield* Qemu
   const { markBroken } = yield* Accelerator
+  const cpu = yield* hostCpu
   const speed = makeSpeedFactor(accelerator)
   const outputDirectory = options.outputDirectory ?? path.join(plan.runDirectory, "output")
   if (options.outputDirectory === undefined) yield* HostTree.makeDirectory(outputDirectory)
@@ -118,7 +120,7 @@ export const openMachines = Effect.fn("run.openMachines")(function* (options: Op
     const template =
       machine.start === "cold"
         ? undefined
-        : templateKey({ plan: machine, qemuBuildId: buildId, agentDigest: agent.digest })
+        : templateKey({ plan: machine, qemuBuildId: buildId, agentDigest: agent.digest, hostCpu: cpu })
     return makeRunMachine({ plan: machine, template, fallback, limits: plan.limits, speed, outputDirectory })
   })
   const opened: OpenedMachines = { plan, machines }
