@@ -10,7 +10,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { openConsoleShell } from "./consoleShell.ts"
 
-const spec = { machines: { machine: { image: "debian:12", memory: "1GiB" } } }
+const spec = { machines: { machine: { image: "debian:12", memory: "1GiB", start: "cold" } } } as const
 
 const bootGuest = Effect.gen(function* () {
   yield* Console.error("booting a guest …")

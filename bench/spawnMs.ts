@@ -9,7 +9,7 @@ import { bundle, runNode } from "./runNode.ts"
 import { median } from "./median.ts"
 
 const script = fileURLToPath(new URL("./scripts/startAndCrash.ts", import.meta.url))
-const rounds = 9
+const rounds = 5
 
 /** One run of the command: milliseconds from its start until QEMU was spawned. */
 const millisecondsToSpawn = Effect.fnUntraced(function* (output: string) {

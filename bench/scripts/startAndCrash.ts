@@ -2,7 +2,7 @@
 import { defineTest } from "@nix-vm-test/core"
 
 export default defineTest({
-  machines: { machine: { image: "debian:12", memory: "512MiB" } },
+  machines: { machine: { image: "debian:12", memory: "512MiB", start: "cold" } },
   async script({ machine }) {
     await machine.waitForConsoleText(/./u)
     await machine.crash()
