@@ -40,7 +40,7 @@ export interface FilePlan {
 export interface ExtraDiskPlan {
   /** Its serial number: `/dev/disk/by-id/virtio-NAME` in the guest. */
   readonly name: string
-  /** Raw and sparse; to be made before the start. */
+  /** An empty qcow2; to be made before the start. */
   readonly path: string
   readonly bytes: number
 }

@@ -142,6 +142,6 @@ export const testArguments = (machine: Pick<MachinePlan, "nics" | "shares" | "ex
     `virtio-9p-pci,fsdev=share${index + 1},mount_tag=${share.mountTag}`
   ]),
   ...machine.extraDisks.flatMap(({ name, path }, index) =>
-    disk({ id: `disk${index + 1}`, path, format: "raw", device: `,serial=${name}` })
+    disk({ id: `disk${index + 1}`, path, format: "qcow2", device: `,serial=${name}` })
   )
 ]

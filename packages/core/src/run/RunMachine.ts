@@ -6,7 +6,6 @@ import type * as FileSystem from "effect/FileSystem"
 import { EventBus } from "../events/EventBus.ts"
 import * as Console from "../guest/Console.ts"
 import type { ChildProcesses } from "../host/ChildProcesses.ts"
-import * as HostTree from "../host/HostTree.ts"
 import type { UnixSockets } from "../host/UnixSocket.ts"
 import { bootTimes } from "../machine/guestScripts.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
@@ -25,7 +24,7 @@ import type { MachinePlan } from "../plan/MachinePlan.ts"
 import type { PlannedLimit, TestPlan } from "../plan/TestPlan.ts"
 import type { Qemu } from "../qemu/Qemu.ts"
 import type { CacheDirectory } from "../store/CacheDirectory.ts"
-import { createOverlay } from "../store/Qcow.ts"
+import { createDisk, createOverlay } from "../store/Qcow.ts"
 import { writeSeedDisk } from "../store/seedDisk.ts"
 import { parseBootProfile } from "./bootProfile.ts"
 import { startClone } from "./startClone.ts"
@@ -69,7 +68,7 @@ const makeDisks = Effect.fnUntraced(
   function* (plan: MachinePlan) {
     const { image, overlay, bytes } = plan.disk
     yield* createOverlay({ base: image, path: overlay, size: bytes })
-    yield* Effect.forEach(plan.extraDisks, HostTree.makeSparseFile, { discard: true })
+    yield* Effect.forEach(plan.extraDisks, createDisk, { discard: true })
     if (plan.entry.strategy === "nocloud") yield* writeSeedDisk(plan.entry)
   },
   (making, plan) =>

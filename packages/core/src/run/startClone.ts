@@ -9,7 +9,7 @@ import { cloneStart } from "../machine/cloneStart.ts"
 import { incarnate } from "../machine/Incarnation.ts"
 import type { GuestAccess } from "../machine/GuestAccess.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
-import { createOverlay } from "../store/Qcow.ts"
+import { createDisk, createOverlay } from "../store/Qcow.ts"
 import { discardTemplate, holdDisk } from "../store/Templates.ts"
 import { makeTemplate } from "./makeTemplate.ts"
 import { TemplateError } from "./TemplateError.ts"
@@ -40,7 +40,7 @@ export const startClone = Effect.fn("run.startClone")(function* (options: StartC
     path: plan.disk.overlay,
     size: plan.disk.image.virtualSize
   }).pipe(Effect.mapError(failed("making its disk")))
-  yield* Effect.forEach(plan.extraDisks, HostTree.makeSparseFile, { discard: true }).pipe(
+  yield* Effect.forEach(plan.extraDisks, createDisk, { discard: true }).pipe(
     Effect.mapError(failed("making its disks"))
   )
   const scope = yield* Scope.fork(machineScope)

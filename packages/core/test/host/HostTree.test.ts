@@ -11,19 +11,6 @@ const folder = Effect.acquireRelease(
   (where) => Effect.promise(() => fs.rm(where, { recursive: true, force: true }))
 )
 
-describe("makeSparseFile", () => {
-  it.live("makes a file of zeros that takes no space, in place of an older one", () =>
-    Effect.gen(function* () {
-      const file = path.join(yield* folder, "disk")
-      yield* Effect.promise(() => fs.writeFile(file, "old"))
-      yield* HostTree.makeSparseFile({ path: file, bytes: 1024 ** 3 })
-      const stat = yield* Effect.promise(() => fs.stat(file))
-      assert.strictEqual(stat.size, 1024 ** 3)
-      assert.strictEqual(stat.blocks, 0)
-    })
-  )
-})
-
 describe("writeFile", () => {
   it.live("leaves the old file and nothing half when the content breaks off", () =>
     Effect.gen(function* () {

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { ChildProcesses } from "@nix-vm-test/core/host/ChildProcesses"
-import { checkWhole, createOverlay, inspectDisk, notARawDisk } from "@nix-vm-test/core/store/Qcow"
+import { checkWhole, createDisk, createOverlay, inspectDisk, notARawDisk } from "@nix-vm-test/core/store/Qcow"
 import { imageTool, storeServices } from "./storeAt.ts"
 import { makeQcow, rawDisk } from "./testDisk.ts"
 
@@ -111,6 +111,20 @@ layer(storeServices, { excludeTestServices: true })("Qcow", (it) => {
       assert.strictEqual((yield* make("larger", 3 * mebibyte)).length, 3 * mebibyte)
       assert.strictEqual((yield* make("smaller", mebibyte)).length, 2 * mebibyte)
       assert.isTrue(Buffer.from(before).equals(yield* fs.readFile(base)))
+    })
+  )
+
+  it.effect("makes an empty disk, in place of an older file", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = `${yield* folder}/disk.qcow2`
+      yield* fs.writeFileString(path, "old")
+      yield* createDisk({ path, bytes: 3 * mebibyte + 512 })
+      yield* checkWhole({ imageTool, path })
+      assert.deepStrictEqual(yield* inspectDisk({ imageTool, path }), {
+        format: "qcow2",
+        virtualSize: 3 * mebibyte + 512
+      })
     })
   )
 
