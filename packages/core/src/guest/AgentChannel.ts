@@ -22,6 +22,14 @@ export interface AgentChannel extends GuestChannel {
   readonly portOpened: () => void
   /** QMP said that the guest closed the port: its agent is gone, and calls wait for the next one. */
   readonly portClosed: () => void
+  /** What was asked of the guest and has not ended. */
+  readonly callsInFlight: () => ReadonlyArray<string>
+  /**
+   * Before the guest is saved, or replaced by another state of itself: the session ends, calls in flight fail with `error`, and new ones wait
+   * for the session that `release` begins.
+   */
+  readonly hold: (error: GuestError) => void
+  readonly release: () => void
 }
 
 export interface AgentChannelOptions {
@@ -103,6 +111,9 @@ export const make = Effect.fnUntraced(function* (
     session: awaitSession(link),
     sessions: Stream.takeWhile(Stream.fromPubSub(sessions), (session) => session !== undefined),
     portOpened: () => link.portOpened(),
-    portClosed: () => link.agentLeft()
+    portClosed: () => link.agentLeft(),
+    callsInFlight: () => link.callsInFlight,
+    hold: (error) => link.hold(error),
+    release: () => link.release()
   }
 })

@@ -15,6 +15,8 @@ import { emptyPayload } from "./HostMessage.ts"
 
 /** What happens to one call. Called on the socket's read: must not throw. */
 export interface CallListener {
+  /** What the call is, for who has to know of calls in flight. */
+  readonly title: string
   readonly onMessage: (type: number, payload: Uint8Array) => void
   /** The session ended before the call did; nothing more will come. */
   readonly onLost: (error: GuestError) => void
@@ -34,6 +36,8 @@ export type LinkChange =
   /** The agent has left the port. */
   | "agentLeft"
   | "portOpened"
+  /** The guest goes on, in another state than it was held in or with a session that nothing of before may speak in. */
+  | "released"
   | "closed"
 
 export interface AgentLinkOptions {
@@ -55,6 +59,8 @@ export class AgentLink {
   readonly #options: AgentLinkOptions
   #phase: Phase = idle
   #transmit: (bytes: Uint8Array) => void = () => {}
+  /** The guest stands still: nothing is sent. */
+  #isHeld = false
   /** This connection has carried nothing but whole SYNCs, so that the next one needs no padding. */
   #atFrameBoundary = false
   #sequence = 0
@@ -85,6 +91,11 @@ export class AgentLink {
     return this.#calls.size > 0
   }
 
+  /** What was asked for and has not ended, by title. */
+  get callsInFlight(): ReadonlyArray<string> {
+    return [...this.#calls.values(), ...this.#orphans].map(({ title }) => title)
+  }
+
   /** When bytes of the live session came last; on `performance.now`'s clock. */
   get lastHeard(): number {
     return this.#lastHeard
@@ -103,7 +114,7 @@ export class AgentLink {
 
   /** Begins a session: from now on everything is skipped up to the answer to this very SYNC. */
   sync(): void {
-    if (this.#phase._tag === "Closed") {
+    if (this.#phase._tag === "Closed" || this.#isHeld) {
       return
     }
     this.#abandonSession()
@@ -256,6 +267,22 @@ export class AgentLink {
   portOpened(): void {
     if (this.#phase._tag === "Idle" || this.#phase._tag === "Syncing") {
       this.#options.onChange("portOpened")
+    }
+  }
+
+  /** Ends the session, and lets none begin before `release`: not a byte may reach a guest that is saved or replaced. Calls in flight fail. */
+  hold(error: GuestError): void {
+    this.#isHeld = true
+    this.#abandonSession()
+    this.failOrphans(error)
+  }
+
+  /** Begins a session again. Its guest may stand in the middle of any frame. */
+  release(): void {
+    this.#isHeld = false
+    this.#atFrameBoundary = false
+    if (this.#phase._tag !== "Closed") {
+      this.#options.onChange("released")
     }
   }
 

@@ -11,6 +11,8 @@ export const AgentSilent = Schema.TaggedStruct("AgentSilent", {
 export const GuestRebooted = Schema.TaggedStruct("GuestRebooted", {})
 /** The agent was killed, restarted or lost its session while the call ran. */
 export const AgentRestarted = Schema.TaggedStruct("AgentRestarted", {})
+/** The guest was put back to a checkpoint while the call ran; what it did is undone. */
+export const GuestRestored = Schema.TaggedStruct("GuestRestored", {})
 /** The port is gone: QEMU ended or the machine was stopped. */
 export const ChannelClosed = Schema.TaggedStruct("ChannelClosed", {})
 /** The agent said something that the protocol does not allow. */
@@ -35,6 +37,7 @@ export const GuestErrorReason = Schema.Union([
   AgentSilent,
   GuestRebooted,
   AgentRestarted,
+  GuestRestored,
   ChannelClosed,
   ProtocolViolation,
   GuestRefused,
@@ -51,6 +54,8 @@ const explain = (reason: GuestErrorReason): string => {
       return "the guest rebooted while the call ran"
     case "AgentRestarted":
       return "the guest's agent was restarted while the call ran"
+    case "GuestRestored":
+      return "the guest was restored to a checkpoint while the call ran"
     case "ChannelClosed":
       return "the guest is gone: its channel was closed"
     case "ProtocolViolation":

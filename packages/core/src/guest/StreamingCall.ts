@@ -33,6 +33,7 @@ export interface StreamingCallOwner {
 }
 
 export class StreamingCall implements CallListener {
+  readonly title: string
   readonly #link: AgentLink
   readonly #stdin: StdinFeed | undefined
   readonly #windows = { stdout: new ReceiveWindow(outputWindowBytes), stderr: new ReceiveWindow(outputWindowBytes) }
@@ -42,10 +43,12 @@ export class StreamingCall implements CallListener {
   #running = true
 
   private constructor(options: {
+    readonly title: string
     readonly link: AgentLink
     readonly owner: StreamingCallOwner
     readonly stdin?: StdinFeed | undefined
   }) {
+    this.title = options.title
     this.#link = options.link
     this.#owner = options.owner
     this.#stdin = options.stdin
@@ -54,6 +57,7 @@ export class StreamingCall implements CallListener {
 
   /** Begins a call on the live session; its payload must grant `outputWindowBytes`. */
   static start(options: {
+    readonly title: string
     readonly link: AgentLink
     readonly type: number
     readonly payload: Uint8Array

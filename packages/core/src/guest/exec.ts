@@ -52,7 +52,8 @@ export const execExit = (exit: ExitMessage, command: ExecOptions["command"]): Ef
         })
       )
 
-const commandLine = (command: ExecOptions["command"]): string =>
+/** A command as one line. */
+export const commandLine = (command: ExecOptions["command"]): string =>
   typeof command === "string" ? command : command.join(" ")
 
 /** Sends all of a stream, as long as somebody reads it. */
@@ -94,6 +95,7 @@ const runToEnd = (
       call.consumed(stream, bytes.length)
     }
     const call = StreamingCall.start({
+      title: commandLine(options.command),
       link,
       type: HostMessage.exec,
       payload: execPayload({ ...options, opensStdin: stdin !== undefined }),

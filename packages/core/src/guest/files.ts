@@ -39,6 +39,7 @@ const put = (link: AgentLink, options: WriteFileOptions, feed: StdinFeed): Effec
       resume(outcome)
     }
     const listener: CallListener = {
+      title: `write ${options.path}`,
       onMessage: (type, payload) => {
         if (type === AgentMessage.stdinCredit) {
           const credit = decodeStdinCredit(payload)
@@ -106,6 +107,7 @@ const get = Effect.fnUntraced(function* (context: CallContext, path: string) {
   const call = yield* Effect.acquireRelease(
     Effect.sync(() =>
       StreamingCall.start({
+        title: `read ${path}`,
         link: context.link,
         type: HostMessage.get,
         payload: encodeRead({ window: outputWindowBytes, path }),
@@ -132,6 +134,7 @@ const readListing = (link: AgentLink, path: string): Effect.Effect<Uint8Array, G
   Effect.callback((resume) => {
     const records = new OutputBuffer(maxListBytes)
     const call = StreamingCall.start({
+      title: `list ${path}`,
       link,
       type: HostMessage.list,
       payload: encodeRead({ window: outputWindowBytes, path }),

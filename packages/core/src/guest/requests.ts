@@ -20,12 +20,16 @@ import { type CallContext, inSession } from "./inSession.ts"
 const sigkill = 9
 
 /** Sends one request and gives its RESULT, whatever the error number. Interrupting it cancels it in the guest. */
-const request = (context: CallContext, type: number, payload: Uint8Array): Effect.Effect<ResultMessage, GuestError> =>
+const request = (
+  context: CallContext,
+  options: { readonly title: string; readonly type: number; readonly payload: Uint8Array }
+): Effect.Effect<ResultMessage, GuestError> =>
   inSession(
     context,
     Effect.callback<ResultMessage, GuestError>((resume) => {
       const { link } = context
       const listener: CallListener = {
+        title: options.title,
         onMessage: (answer, bytes) => {
           if (answer !== AgentMessage.result) {
             return
@@ -40,7 +44,7 @@ const request = (context: CallContext, type: number, payload: Uint8Array): Effec
         onLost: (error) => resume(Effect.fail(error))
       }
       const callId = link.beginCall(listener)
-      link.send(type, callId, payload)
+      link.send(options.type, callId, options.payload)
       return Effect.sync(() => {
         link.send(HostMessage.kill, callId, encodeKill(sigkill))
         link.endCall(callId, listener)
@@ -71,7 +75,7 @@ const change = (
   options: { readonly operation: string; readonly path: string; readonly type: number; readonly payload: Uint8Array }
 ): Effect.Effect<void, GuestError> =>
   checkPath(options.operation, options.path).pipe(
-    Effect.andThen(request(context, options.type, options.payload)),
+    Effect.andThen(request(context, { ...options, title: `${options.operation} ${options.path}` })),
     Effect.flatMap(({ errno }) =>
       errno === 0 ? Effect.void : Effect.fail(refusal(options.operation, options.path, errno))
     )
@@ -84,7 +88,13 @@ export const stat = (
   options?: { readonly follow?: boolean }
 ): Effect.Effect<FileStat, GuestError> =>
   checkPath("stat", path).pipe(
-    Effect.andThen(request(context, HostMessage.stat, encodeStat({ path, follow: options?.follow ?? true }))),
+    Effect.andThen(
+      request(context, {
+        title: `stat ${path}`,
+        type: HostMessage.stat,
+        payload: encodeStat({ path, follow: options?.follow ?? true })
+      })
+    ),
     Effect.flatMap(({ errno, payload }) => {
       if (errno !== 0) {
         return Effect.fail(refusal("stat", path, errno))
@@ -138,7 +148,13 @@ export const probe = (
     const { probe, timeoutMs, intervalMs = defaultProbeIntervalMs } = options
     const subject = "host" in probe ? `${probe.host}:${probe.port}` : probe.path
     return checkPath("probe", subject).pipe(
-      Effect.andThen(request(context, HostMessage.wait, encodeWait({ probe, timeoutMs, intervalMs }))),
+      Effect.andThen(
+        request(context, {
+          title: `probe (${probe.kind}) ${subject}`,
+          type: HostMessage.wait,
+          payload: encodeWait({ probe, timeoutMs, intervalMs })
+        })
+      ),
       Effect.flatMap(({ errno, payload }) => {
         const satisfied = errno === 0
         if (!satisfied && errnoName(errno) !== "ETIMEDOUT") {
@@ -157,8 +173,9 @@ export const resumed = (
   context: CallContext,
   options: Parameters<GuestChannel["resumed"]>[0]
 ): Effect.Effect<void, GuestError> =>
-  Effect.flatMap(request(context, HostMessage.resumed, encodeResumed(options)), ({ errno }) =>
-    errno === 0 ? Effect.void : Effect.fail(refusal("set", "clock and entropy", errno))
+  Effect.flatMap(
+    request(context, { title: "set clock and entropy", type: HostMessage.resumed, payload: encodeResumed(options) }),
+    ({ errno }) => (errno === 0 ? Effect.void : Effect.fail(refusal("set", "clock and entropy", errno)))
   )
 
 /** See `GuestChannel.ping`. */
@@ -172,6 +189,7 @@ export const ping = (
       const { link } = context
       const sentAt = performance.now()
       const listener: CallListener = {
+        title: "ping",
         onMessage: () => {
           link.endCall(callId, listener)
           resume(Effect.succeed(performance.now() - sentAt))

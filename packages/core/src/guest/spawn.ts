@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-import { execExit, execPayload, feedAll } from "./exec.ts"
+import { commandLine, execExit, execPayload, feedAll } from "./exec.ts"
 import type { ExecExit, GuestChannel, GuestProcess, OutputStream } from "./GuestChannel.ts"
 import { type GuestError, guestError } from "./GuestError.ts"
 import { encodeResize, HostMessage } from "./HostMessage.ts"
@@ -39,6 +39,7 @@ const start = Effect.fnUntraced(function* (context: CallContext, options: SpawnO
   const call = yield* Effect.acquireRelease(
     Effect.sync(() =>
       StreamingCall.start({
+        title: commandLine(options.command),
         link,
         type: HostMessage.exec,
         payload: execPayload({ ...options, opensStdin }),

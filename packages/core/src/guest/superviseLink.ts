@@ -73,7 +73,7 @@ const converse = Effect.fnUntraced(function* (options: SuperviseOptions, firstPa
     link.sync()
     const change = yield* Queue.take(changes).pipe(Effect.timeoutOption(Math.min(retryMs, patienceLeft)))
     retryMs = Math.min(retryMs * 2, Math.max(maxHelloRetryMs, times.helloRetryMs))
-    if (change._tag === "Some" && change.value === "portOpened") {
+    if (change._tag === "Some" && (change.value === "portOpened" || change.value === "released")) {
       retryMs = times.helloRetryMs
       wantedSince = performance.now()
     }

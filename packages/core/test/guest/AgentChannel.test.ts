@@ -8,7 +8,7 @@ import { ByteReader } from "@nix-vm-test/core/guest/ByteReader"
 import { ByteWriter } from "@nix-vm-test/core/guest/ByteWriter"
 import { encodeFrame, type Frame } from "@nix-vm-test/core/guest/Frame"
 import type { ExecResult } from "@nix-vm-test/core/guest/GuestChannel"
-import type { GuestError } from "@nix-vm-test/core/guest/GuestError"
+import { type GuestError, guestError } from "@nix-vm-test/core/guest/GuestError"
 import { HostMessage } from "@nix-vm-test/core/guest/HostMessage"
 import { UnixSockets } from "@nix-vm-test/core/host/UnixSocket"
 import { echoing, encodeHello, execCode, exitPayload, type FakeAgent, fakeAgent } from "./FakeAgent.ts"
@@ -92,6 +92,28 @@ describe("session", () => {
       const channel = yield* connect(agent)
       assert.strictEqual(yield* run(channel, "fresh"), "fresh")
       assert.strictEqual((yield* channel.session).bootId, "boot-1")
+    })
+  )
+
+  it.live("is held while the guest is saved or replaced, and is another one afterwards", () =>
+    Effect.gen(function* () {
+      const agent = yield* fakeAgent
+      agent.onFrame = scripted(agent, { "never ends": () => {} })
+      const channel = yield* connect(agent)
+      yield* channel.session
+      assert.deepStrictEqual(channel.callsInFlight(), [])
+      const lost = yield* inFlight(agent, channel.exec({ command: "never ends" }))
+      assert.deepStrictEqual(channel.callsInFlight(), ["never ends"])
+      const { length } = agent.frames
+      channel.hold(guestError({ _tag: "GuestRestored" }))
+      assert.deepStrictEqual(yield* lost, { _tag: "GuestRestored" })
+      const waiting = yield* Effect.forkChild(run(channel, "later"), { startImmediately: true })
+      reopen(channel)
+      yield* Effect.sleep("300 millis")
+      assert.deepStrictEqual([agent.nonces.length, agent.frames.length], [1, length])
+      channel.release()
+      assert.strictEqual(yield* Fiber.join(waiting), "later")
+      assert.strictEqual(agent.sessions, 2)
     })
   )
 
