@@ -5,17 +5,15 @@
 import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import type { GuestError } from "../guest/GuestError.ts"
+import { hostNameScript } from "./hostName.ts"
 import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
-import { shellQuote } from "./shellQuote.ts"
 import { makeSshHostKey } from "./sshHostKey.ts"
 
 /** The shell's builtins only: a program would cost the clone a tenth of its start. Prints the template's machine-id. */
-const identityScript = (name: string, machineId: string): string => `
-echo ${shellQuote(name)} >/proc/sys/kernel/hostname
-echo ${shellQuote(name)} >/etc/hostname
+const identityScript = (name: string, machineId: string): string => `${hostNameScript(name)}
 if [ -e /etc/machine-id ]; then
   read -r before </etc/machine-id; echo "$before"
   echo ${machineId} >/etc/machine-id

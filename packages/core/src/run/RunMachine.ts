@@ -8,6 +8,7 @@ import * as Console from "../guest/Console.ts"
 import type { ChildProcesses } from "../host/ChildProcesses.ts"
 import type { UnixSockets } from "../host/UnixSocket.ts"
 import { bootTimes } from "../machine/guestScripts.ts"
+import { giveHostName } from "../machine/hostName.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
 import { incarnate } from "../machine/Incarnation.ts"
 import type { Machine } from "../machine/Machine.ts"
@@ -155,7 +156,11 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
   })
   const makeReady = Effect.fnUntraced(function* (incarnation: Incarnation, boot: { readonly first: boolean }) {
     const connectedMs = performance.now() - incarnation.spawnedAt
-    if (boot.first && incarnation.start === "cold") speed.measured(connectedMs / 1000)
+    if (boot.first && incarnation.start === "cold") {
+      speed.measured(connectedMs / 1000)
+      // A preparation's guest becomes an image, whose machines have names of their own.
+      if (plan.entry.strategy !== "nocloud") yield* giveHostName(access, incarnation)
+    }
     yield* setUpGuest({ access, plan, incarnation, firstBoot: boot.first, reached: incarnation.reached })
     yield* forwardPorts(incarnation)
     yield* incarnation.reached("ready")

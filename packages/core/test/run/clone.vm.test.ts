@@ -102,10 +102,11 @@ layer(twoClones, options)("two clones of one template", (it) => {
   it.effect("have SSH host keys of their own, which their servers use", () =>
     Effect.gen(function* () {
       yield* differ("cat /etc/ssh/ssh_host_ed25519_key")
+      yield* both((machine) => machine.waitForOpenPort(22))
       const pairs = yield* both((machine) =>
         text(
           machine,
-          "ssh-keyscan -t ed25519 localhost 2>/dev/null | cut -d' ' -f3; cut -d' ' -f2 /etc/ssh/ssh_host_ed25519_key.pub"
+          "ssh-keyscan -T 60 -t ed25519 localhost 2>/dev/null | cut -d' ' -f3; cut -d' ' -f2 /etc/ssh/ssh_host_ed25519_key.pub"
         )
       )
       for (const pair of pairs) {
@@ -248,9 +249,9 @@ class OwnCache extends Context.Service<OwnCache, string>()("test/OwnCache") {}
 const withTemplate = (machine: MachineSpecInput, harm: (folder: string) => void) =>
   Layer.unwrap(
     Effect.gen(function* () {
-      // The plan's machine is never started here: where the template is not there yet, the blocks above have made it.
+      // The template is there once a machine has started from it.
       const key = yield* Effect.flatMap(Guests, ({ runMachine }) => keyOf(runMachine("vm").plan)).pipe(
-        Effect.provide([Guests.layer({ machines: { vm: machine } }, { start: false }), runServices])
+        Effect.provide([Guests.layer({ machines: { vm: shape } }), runServices])
       )
       const own = yield* copyTemplate(key)
       harm(own.folder)
