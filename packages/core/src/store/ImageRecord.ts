@@ -18,7 +18,9 @@ export const ImageRecord = Schema.Struct({
   kernel: Schema.optionalKey(
     Schema.Struct({ kernel: Schema.String, initrd: Schema.String, commandLine: Schema.String })
   ),
-  installedAgent: Schema.Boolean
+  installedAgent: Schema.Boolean,
+  /** For people: the image's id in the registry or the spec. */
+  title: Schema.optionalKey(Schema.String)
 })
 export type ImageRecord = typeof ImageRecord.Type
 

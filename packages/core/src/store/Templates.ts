@@ -46,8 +46,7 @@ export const TemplateRecord = Schema.Struct({
 })
 export type TemplateRecord = typeof TemplateRecord.Type
 
-/** The record's form: JSON. */
-export const RecordFile = Schema.fromJsonString(TemplateRecord)
+const RecordFile = Schema.fromJsonString(TemplateRecord)
 /** In a template's folder; its time is that of the template's last use. */
 export const templateRecordName = "template.json"
 

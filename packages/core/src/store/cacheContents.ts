@@ -7,8 +7,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { CacheDirectory } from "./CacheDirectory.ts"
 import { isLocked } from "./FileLock.ts"
+import { readRecord } from "./ImageRecord.ts"
 import { oldestRunStart } from "./livingRuns.ts"
-import { RecordFile, templateRecordName } from "./Templates.ts"
+import { templateRecordName } from "./Templates.ts"
 
 export const cacheKinds = ["image", "prepared", "template", "build"] as const
 export type CacheKind = (typeof cacheKinds)[number]
@@ -53,15 +54,13 @@ const modifiedMs = (where: string) =>
     Effect.orElseSucceed(() => 0)
   )
 
-const titleOf = Effect.fnUntraced(function* (kind: CacheKind, record: string | undefined) {
-  if (kind !== "template" || record === undefined) return undefined
-  const fs = yield* FileSystem.FileSystem
-  return yield* fs.readFileString(record).pipe(
-    Effect.flatMap(Schema.decodeEffect(RecordFile)),
-    Effect.map(({ title }) => title),
-    Effect.orElseSucceed(() => undefined)
-  )
-})
+/** What all records that have a title have in common. */
+const Titled = Schema.Struct({ title: Schema.String })
+
+const titleOf = (record: string | undefined) =>
+  record === undefined
+    ? Effect.undefined
+    : Effect.map(readRecord(record, Titled), (found) => Option.getOrUndefined(found)?.title)
 
 /** The record whose time is that of the last use; things without one were last used when they were last written. */
 const recordAmong = (kind: CacheKind, paths: ReadonlyArray<string>): string | undefined => {
@@ -91,7 +90,7 @@ const entry = Effect.fnUntraced(function* (
   const found: CacheEntry = {
     kind,
     name,
-    title: yield* titleOf(kind, record),
+    title: yield* titleOf(record),
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     lastUsed: new Date(lastUsedMs),
     // File times may be a clock tick behind the clock itself.

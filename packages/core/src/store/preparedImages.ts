@@ -74,7 +74,8 @@ export const keepPrepared = Effect.fnUntraced(function* (
   yield* adoptFile(beside, kept.path)
   const bytes = Option.getOrElse(yield* fileSize(kept.path), () => 0)
   const { virtualSize } = image
-  const record: ImageRecord = { disk: diskName(key), format: "qcow2", virtualSize, bytes, installedAgent: true }
+  const title = image.image.id
+  const record: ImageRecord = { disk: diskName(key), format: "qcow2", virtualSize, bytes, installedAgent: true, title }
   yield* writeRecord(`${prepared}/${key}.json`, ImageRecord, record)
   return kept
 })

@@ -62,8 +62,9 @@ const scene = Effect.gen(function* () {
   yield* Effect.gen(function* () {
     const { images, templates } = yield* CacheDirectory
     yield* fs.makeDirectory(images, { recursive: true })
-    for (const ending of ["qcow2", "kernel", "json"])
+    for (const ending of ["qcow2", "kernel"])
       yield* fs.writeFile(`${images}/sha256-aa.${ending}`, new Uint8Array(mebibyte))
+    yield* fs.writeFileString(`${images}/sha256-aa.json`, JSON.stringify({ title: "debian:12" }))
     yield* fs.utimes(`${images}/sha256-aa.json`, old, old)
     for (const key of ["first", "second"]) {
       yield* makeSmallTemplate({ key, base, ramBytes: mebibyte })
@@ -82,9 +83,9 @@ layer(storeServices, { excludeTestServices: true })("the cache", (it) => {
       yield* Effect.gen(function* () {
         const [image, first, second, ...others] = yield* cacheContents()
         assert.deepStrictEqual(others, [])
-        assert.deepInclude(image, { kind: "image", name: "sha256-aa", lastUsed: old, inUse: false })
+        assert.deepInclude(image, { kind: "image", name: "sha256-aa", title: "debian:12", lastUsed: old, inUse: false })
         assert.lengthOf(image?.paths ?? [], 3)
-        assert.isAtLeast(image?.bytes ?? 0, 3 * mebibyte)
+        assert.isAtLeast(image?.bytes ?? 0, 2 * mebibyte)
         assert.deepInclude(first, { kind: "template", title: "small", lastUsed: old, inUse: false })
         assert.isAtLeast(first?.bytes ?? 0, mebibyte)
         assert.sameMembers([first?.name, second?.name], ["first", "second"])

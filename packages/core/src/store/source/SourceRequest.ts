@@ -89,7 +89,7 @@ export const remember = Effect.fnUntraced(function* (
   key: string,
   record: ImageRecord
 ): Effect.fn.Return<StoredImage, ImageError, FileSystem.FileSystem> {
-  yield* writeRecord(recordPath(request, key), ImageRecord, record)
+  yield* writeRecord(recordPath(request, key), ImageRecord, { ...record, title: request.image.id })
   return toStoredImage(request, key, record)
 })
 
