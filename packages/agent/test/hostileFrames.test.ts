@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe } from "@effect/vitest"
-import { afterAll, beforeAll, test } from "vitest"
+import { afterAll, beforeAll, onTestFinished, test } from "vitest"
 import { type AgentUnderTest, buildAgent } from "./support/AgentUnderTest.ts"
 import { startJailed } from "./support/jail.ts"
 import { Random } from "./support/Random.ts"
@@ -147,6 +147,7 @@ for (const [build, env] of Object.entries(builds)) {
     for (const seed of seeds) {
       test(`seed ${seed}: it survives, and answers the next SYNC`, async () => {
         const agent = await startJailed(join(folder, "agent"))
+        onTestFinished(() => agent.close())
         const random = new Random(seed)
         for (let session = 0; session < 5; session++) {
           attack(random, agent)
@@ -156,7 +157,6 @@ for (const [build, env] of Object.entries(builds)) {
         assert.deepStrictEqual([out, code], ["42\n", 4])
         // Leaks are looked for at the end.
         const exitCode = await agent.hangUp()
-        await agent.close()
         assert.notMatch(agent.stderr, /Sanitizer|runtime error/u)
         assert.strictEqual(exitCode, 0)
       })
