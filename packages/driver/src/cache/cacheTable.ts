@@ -3,11 +3,15 @@ import type { CacheEntry } from "@nix-vm-test/core/store/cacheContents"
 /** As many digits as tell one key from another. */
 const keyDigits = 12
 
+const kibibyte = 1024
 const mebibyte = 1024 ** 2
+const gibibyte = 1024 ** 3
 
-/** Bytes as people compare them: whole MiB, from 1 GiB on GiB with one digit. */
-export const sizeText = (bytes: number): string =>
-  bytes < 1024 * mebibyte ? `${Math.ceil(bytes / mebibyte)} MiB` : `${(bytes / mebibyte / 1024).toFixed(1)} GiB`
+/** Bytes as people compare them: whole KiB or MiB, from 1 GiB on GiB with one digit. */
+export const sizeText = (bytes: number): string => {
+  if (bytes >= gibibyte) return `${(bytes / gibibyte).toFixed(1)} GiB`
+  return bytes >= mebibyte ? `${Math.ceil(bytes / mebibyte)} MiB` : `${Math.ceil(bytes / kibibyte)} KiB`
+}
 
 const total = (entries: ReadonlyArray<CacheEntry>): number => entries.reduce((sum, { bytes }) => sum + bytes, 0)
 
