@@ -108,7 +108,7 @@ export const getUnitProperty = Effect.fnUntraced(function* (
 /** A unit's status and the end of its journal, for errors. */
 const unitEvidence = (context: MachineContext, unit: string, options: UnitOptions) =>
   Effect.map(
-    runSystemctl(context, `status --full --lines=20 -- ${shellQuote(unit)}`, options),
+    runSystemctl(context, `status --full --lines=20 -- ${shellQuote(unit)} 2>&1`, options),
     (result): ReadonlyArray<Evidence> => evidenceOf(`systemctl status ${unit}`, result.text)
   )
 

@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
 import type * as FileSystem from "effect/FileSystem"
 import { EventBus } from "../events/EventBus.ts"
 import * as Console from "../guest/Console.ts"
@@ -180,7 +181,8 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
       shutdownMs: () => limitMs(limits.shutdown, speed),
       waitMs: () => limitMs(limits.command, speed)
     },
-    spawn: (boot) => Effect.provideContext(spawn(boot), services),
+    // The services were taken from the run, whose scope is not the process's: that must end with its own life.
+    spawn: (boot) => Effect.flatMap(Effect.scope, (scope) => Effect.provideContext(Scope.provide(spawn(boot), scope), services)),
     startAgain,
     makeReady: (incarnation, boot) => Effect.provideContext(makeReady(incarnation, boot), services)
   })
@@ -202,10 +204,10 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     const incarnation = yield* power.current
     // A clone's guest remembers the template's boot.
     if (incarnation?.start !== "cold" || plan.image.facts.init !== "systemd") return
-    const result = yield* incarnation.channel.exec({ command: bootTimes, strict: false, timeoutMs: 10_000 })
+    const result = yield* incarnation.channel.exec({ command: bootTimes, strict: false, timeoutMs: 25_000 })
     const found = parseBootProfile(new TextDecoder().decode(result.stdout), incarnation.connectedMs() / 1000)
     if (found !== undefined) yield* bus.publish({ _tag: "BootProfiled", machine: plan.name, profile: found })
-  }).pipe(Effect.timeout("10 seconds"), Effect.ignore)
+  }).pipe(Effect.timeout("30 seconds"), Effect.ignore)
 
   const runMachine: RunMachine = {
     plan,

@@ -62,6 +62,13 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("the set-up 
     })
   )
 
+  it.effect("has the console from its first line on", () =>
+    Effect.gen(function* () {
+      const vm = yield* theMachine
+      assert.match(yield* vm.getConsoleLog(), /^\[ +0\.0+\] Linux version/m)
+    })
+  )
+
   it.effect("grows the root file system to the size that was asked for", () =>
     Effect.gen(function* () {
       const vm = yield* theMachine
