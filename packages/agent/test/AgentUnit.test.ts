@@ -15,7 +15,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { agentDisk } from "@nix-vm-test/agent/AgentDisk"
-import { agentDeviceUnit, agentPortName, agentStartScript, agentUnit, installedAgentUnit } from "@nix-vm-test/agent/AgentUnit"
+import {
+  agentDeviceUnit,
+  agentPortName,
+  agentStartScript,
+  agentUnit,
+  installedAgentUnit
+} from "@nix-vm-test/agent/AgentUnit"
 import { assert, describe } from "@effect/vitest"
 import { test as base } from "vitest"
 

@@ -214,7 +214,13 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     name: access.name,
     argv: options.clone?.argv ?? plan.argv,
     qmpPath: plan.sockets.qmp,
-    onSpawned: (pid) => bus.publishUnsafe({ _tag: "MachineStarting", machine: access.name, start: options.clone === undefined ? "cold" : "clone", pid }),
+    onSpawned: (pid) =>
+      bus.publishUnsafe({
+        _tag: "MachineStarting",
+        machine: access.name,
+        start: options.clone === undefined ? "cold" : "clone",
+        pid
+      }),
     onEvent: onQmpEvent(() => channel, die)
   }).pipe(Effect.mapError(qemuFailed(options)))
   yield* Effect.forkScoped(watchProcess(process, die), { startImmediately: true })

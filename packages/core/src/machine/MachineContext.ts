@@ -40,7 +40,8 @@ export const consoleEvidence = (context: GuestAccess): ReadonlyArray<Evidence> =
 export const inGuest = <A, R>(
   context: MachineContext,
   use: (channel: GuestChannel) => Effect.Effect<A, GuestError, R>
-): Effect.Effect<A, MachineError, R> => Effect.flatMap(context.running, (incarnation) => inIncarnation(context, incarnation, use))
+): Effect.Effect<A, MachineError, R> =>
+  Effect.flatMap(context.running, (incarnation) => inIncarnation(context, incarnation, use))
 
 /** The same for a machine that is still being set up. */
 export const inIncarnation = <A, R>(

@@ -14,7 +14,10 @@ export const CommandFailed = Schema.TaggedStruct("CommandFailed", Outcome)
 /** A command that had to fail did not. */
 export const CommandSucceeded = Schema.TaggedStruct("CommandSucceeded", { command: Schema.String })
 /** A command ran longer than it was given; its process group was killed, its output so far is in the evidence. */
-export const CommandTimedOut = Schema.TaggedStruct("CommandTimedOut", { command: Schema.String, seconds: Schema.Finite })
+export const CommandTimedOut = Schema.TaggedStruct("CommandTimedOut", {
+  command: Schema.String,
+  seconds: Schema.Finite
+})
 /** A command could not be started as the script wants it, such as a program or user that is not there, or broke the limit on its output. */
 export const CommandRefused = Schema.TaggedStruct("CommandRefused", { command: Schema.String, detail: Schema.String })
 /** A wait's deadline passed. */
@@ -33,13 +36,20 @@ export const UnitInOtherState = Schema.TaggedStruct("UnitInOtherState", {
   actual: Schema.String
 })
 /** A file named by the script, on the host or in the guest, can't be read or written. */
-export const FileRefused = Schema.TaggedStruct("FileRefused", { operation: Schema.String, path: Schema.String, detail: Schema.String })
+export const FileRefused = Schema.TaggedStruct("FileRefused", {
+  operation: Schema.String,
+  path: Schema.String,
+  detail: Schema.String
+})
 /** The script threw, rejected, or an assertion of any library in it failed. */
 export const ScriptThrew = Schema.TaggedStruct("ScriptThrew", { name: Schema.String, text: Schema.String })
 /** The script called `process.exit`. */
 export const ScriptExited = Schema.TaggedStruct("ScriptExited", { exitCode: Schema.Int })
 /** The test's own time is over. */
-export const GlobalTimeout = Schema.TaggedStruct("GlobalTimeout", { seconds: Schema.Finite, running: Schema.Array(Schema.String) })
+export const GlobalTimeout = Schema.TaggedStruct("GlobalTimeout", {
+  seconds: Schema.Finite,
+  running: Schema.Array(Schema.String)
+})
 /** The script asked for what this machine can't do, such as unit calls on a guest without systemd. */
 export const NotPossible = Schema.TaggedStruct("NotPossible", { detail: Schema.String })
 

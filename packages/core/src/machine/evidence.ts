@@ -11,7 +11,9 @@ const TAIL_LINES = 40
 /** The last lines of a text, with a first line that says how many were left out. */
 export const tailOf = (text: string, lines: number = TAIL_LINES): string => {
   const all = text.replace(/\n$/u, "").split("\n")
-  return all.length <= lines ? all.join("\n") : [`… ${all.length - lines} lines before …`, ...all.slice(-lines)].join("\n")
+  return all.length <= lines
+    ? all.join("\n")
+    : [`… ${all.length - lines} lines before …`, ...all.slice(-lines)].join("\n")
 }
 
 /** An evidence block, or nothing where there is nothing to show. */

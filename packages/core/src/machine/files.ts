@@ -68,21 +68,25 @@ export const putFromHost = Effect.fnUntraced(function* (options: {
   const folders = entries.filter((entry) => entry.kind === "directory")
   const others = entries.filter((entry) => entry.kind !== "directory")
   yield* Effect.forEach(folders, (entry) => putEntry(channel, entry, target), { discard: true })
-  yield* Effect.forEach(others, (entry) => putEntry(channel, entry, target), { concurrency: PARALLEL_FILES, discard: true })
+  yield* Effect.forEach(others, (entry) => putEntry(channel, entry, target), {
+    concurrency: PARALLEL_FILES,
+    discard: true
+  })
 })
 
 /**
  * Copies a file or tree of the host to `target` in the guest, which names the copy itself. Parents are made, modes kept, links copied
  * as links, the owner is root.
  */
-export const copyFromHost = (context: MachineContext, source: string, target: string): Effect.Effect<void, OperationError> =>
-  guestStep(
-    context,
-    { kind: "copy", title: `copying ${source} from the host to ${target}` },
-    () =>
-      inGuest(context, (channel) => putFromHost({ channel, source, target })).pipe(
-        Effect.catchTag("MachineError", guestRefused(context))
-      )
+export const copyFromHost = (
+  context: MachineContext,
+  source: string,
+  target: string
+): Effect.Effect<void, OperationError> =>
+  guestStep(context, { kind: "copy", title: `copying ${source} from the host to ${target}` }, () =>
+    inGuest(context, (channel) => putFromHost({ channel, source, target })).pipe(
+      Effect.catchTag("MachineError", guestRefused(context))
+    )
   )
 
 interface Taken {
@@ -112,7 +116,9 @@ const takeFolder: (
     entries,
     (entry): Effect.Effect<void, Trouble> => {
       if (!HostTree.isSafeName(entry.name)) {
-        return Effect.fail(refused(context, "copy", `${from}/${entry.name}`, "the guest gave a name that no file can have"))
+        return Effect.fail(
+          refused(context, "copy", `${from}/${entry.name}`, "the guest gave a name that no file can have")
+        )
       }
       const source = `${from === "/" ? "" : from}/${entry.name}`
       const target = path.join(to, entry.name)
@@ -141,7 +147,9 @@ const take = Effect.fnUntraced(function* (context: MachineContext, channel: Gues
   yield* takeFolder(context, channel, from, to, taken)
   // Links come last, so that no later file is written through one; modes after that, so that a read-only folder could be filled.
   yield* Effect.forEach(taken.links, (link) => HostTree.makeSymlink(link.path, link.target), { discard: true })
-  yield* Effect.forEach(taken.modes.toReversed(), (entry) => HostTree.setMode(entry.path, entry.mode), { discard: true })
+  yield* Effect.forEach(taken.modes.toReversed(), (entry) => HostTree.setMode(entry.path, entry.mode), {
+    discard: true
+  })
 })
 
 /**

@@ -23,6 +23,7 @@ export const nested = <A, E, R>(context: MachineContext, title: string, effect: 
 
 /** Sleeps for the given time of the host's clock. */
 export const sleep = (context: MachineContext, time: TimeLimit) =>
-  context.steps.step({ kind: "wait", machine: context.name, title: `sleeping ${time}${typeof time === "number" ? " s" : ""}` }, () =>
-    Effect.flatMap(limitToMs(time), Effect.sleep)
+  context.steps.step(
+    { kind: "wait", machine: context.name, title: `sleeping ${time}${typeof time === "number" ? " s" : ""}` },
+    () => Effect.flatMap(limitToMs(time), Effect.sleep)
   )

@@ -39,7 +39,9 @@ const forwardLine = /^\s*TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(?<host>\d+)\s+\S+\s+
 const forwardsOf = (text: string) =>
   text.split("\n").flatMap((line) => {
     const match = forwardLine.exec(line)
-    return match?.groups === undefined ? [] : [{ host: Number(match.groups["host"]), guest: Number(match.groups["guest"]) }]
+    return match?.groups === undefined
+      ? []
+      : [{ host: Number(match.groups["host"]), guest: Number(match.groups["guest"]) }]
   })
 
 /** Adds one forward; host port 0 is a free one, chosen by the kernel and read back. */
@@ -75,6 +77,9 @@ export const forwardPort = (
 ): Effect.Effect<ForwardedPort, MachineError> =>
   guestStep(context, { kind: "lifecycle", title: `forwarding port ${guestPort} of the guest` }, () =>
     Effect.flatMap(context.running, (incarnation) =>
-      forwardPortOf({ access: context, bus: context.bus, incarnation }, { guest: guestPort, host: options.hostPort ?? 0 })
+      forwardPortOf(
+        { access: context, bus: context.bus, incarnation },
+        { guest: guestPort, host: options.hostPort ?? 0 }
+      )
     )
   )

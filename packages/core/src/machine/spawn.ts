@@ -24,9 +24,18 @@ export interface SpawnOptions {
 }
 
 /** Starts a command; its process group is killed when the Scope closes. */
-export const spawn = Effect.fnUntraced(function* (context: MachineContext, command: Command, options: SpawnOptions = {}) {
+export const spawn = Effect.fnUntraced(function* (
+  context: MachineContext,
+  command: Command,
+  options: SpawnOptions = {}
+) {
   const timeoutMs = options.timeout === undefined ? undefined : yield* limitToMs(options.timeout)
-  yield* context.bus.publish({ _tag: "Log", level: "info", machine: context.name, text: `started: ${commandText(command)}` })
+  yield* context.bus.publish({
+    _tag: "Log",
+    level: "info",
+    machine: context.name,
+    text: `started: ${commandText(command)}`
+  })
   return yield* commandInGuest(context, command, (channel) =>
     channel.spawn({
       command,

@@ -29,9 +29,8 @@ interface ProbeWait {
 }
 
 const showWhy = (context: MachineContext, why: ProbeWait["why"]) =>
-  Effect.map(
-    runQuietly(context, why.command, { timeout: 10, strict: false }),
-    (result): ReadonlyArray<Evidence> => evidenceOf(why.title, result.text)
+  Effect.map(runQuietly(context, why.command, { timeout: 10, strict: false }), (result): ReadonlyArray<Evidence> =>
+    evidenceOf(why.title, result.text)
   )
 
 const waitForProbe = (context: MachineContext, wait: ProbeWait): Effect.Effect<void, OperationError> =>
@@ -39,7 +38,8 @@ const waitForProbe = (context: MachineContext, wait: ProbeWait): Effect.Effect<v
     context,
     { kind: "wait", title: wait.title },
     Effect.fnUntraced(function* () {
-      const timeoutMs = wait.options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(wait.options.timeout)
+      const timeoutMs =
+        wait.options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(wait.options.timeout)
       const result = yield* inGuest(context, (channel) =>
         channel.probe({ probe: wait.probe, timeoutMs, intervalMs: INTERVAL_MS })
       )
@@ -63,7 +63,10 @@ export interface PortOptions extends WaitOptions {
   readonly address?: string
 }
 
-const listeners = { title: "listening TCP sockets", command: "ss -H -l -t -n -p 2>/dev/null || cat /proc/net/tcp /proc/net/tcp6" }
+const listeners = {
+  title: "listening TCP sockets",
+  command: "ss -H -l -t -n -p 2>/dev/null || cat /proc/net/tcp /proc/net/tcp6"
+}
 
 /** Waits until something in the guest accepts connections on a TCP port. */
 export const waitForOpenPort = (context: MachineContext, port: number, options: PortOptions = {}) => {

@@ -48,7 +48,10 @@ export const saveState = Effect.fn("savedState.save")(function* (
   yield* ignoreShared(qmp)
   // The default limit of 128 MiB/s is meant for networks.
   yield* qmp.execute("migrate-set-parameters", { "max-bandwidth": 2 ** 40 })
-  yield* receiveInto(options, Effect.andThen(qmp.execute("migrate", { uri: `unix:${options.socket}` }), awaitMigration(qmp)))
+  yield* receiveInto(
+    options,
+    Effect.andThen(qmp.execute("migrate", { uri: `unix:${options.socket}` }), awaitMigration(qmp))
+  )
 })
 
 /** Loads a state into a QEMU that was started with `-incoming defer`; the guest is stopped afterwards. */

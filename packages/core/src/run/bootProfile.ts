@@ -20,7 +20,8 @@ const blameSeconds = (text: string): number => {
  */
 export const parseBootProfile = (output: string, agentSeconds: number): BootProfile | undefined => {
   const [properties = "", blame = ""] = output.split("\n---\n")
-  const at = (name: string): number => Number(new RegExp(`^${name}TimestampMonotonic=(\\d+)$`, "mu").exec(properties)?.[1] ?? 0)
+  const at = (name: string): number =>
+    Number(new RegExp(`^${name}TimestampMonotonic=(\\d+)$`, "mu").exec(properties)?.[1] ?? 0)
   const finish = at("Finish")
   if (finish === 0) return undefined
   const userspace = at("Userspace")
@@ -28,7 +29,9 @@ export const parseBootProfile = (output: string, agentSeconds: number): BootProf
   const firmware = at("Firmware")
   const slowestUnits = blame.split("\n").flatMap((line) => {
     const match = /^\s*((?:\S+ )*\S+?(?:s|ms|us)) (\S+)$/u.exec(line)
-    return match?.[1] === undefined || match[2] === undefined ? [] : [{ unit: match[2], seconds: blameSeconds(match[1]) }]
+    return match?.[1] === undefined || match[2] === undefined
+      ? []
+      : [{ unit: match[2], seconds: blameSeconds(match[1]) }]
   })
   return {
     ...(firmware === 0 ? {} : { firmware: firmware / SECOND_US }),

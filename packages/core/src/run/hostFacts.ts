@@ -9,7 +9,10 @@ export const hostFacts = Effect.fnUntraced(function* (accelerator: "kvm" | "tcg"
   const machine = qemu.architecture === "x86_64" ? "pc" : "virt"
   const machineType = qemu.machineTypes[machine]
   if (machineType === undefined) {
-    return yield* new UsageError({ text: `${qemu.binary} has no machine type "${machine}"`, hint: "use a full build of QEMU" })
+    return yield* new UsageError({
+      text: `${qemu.binary} has no machine type "${machine}"`,
+      hint: "use a full build of QEMU"
+    })
   }
   const facts: HostFacts = {
     qemuVersion: qemu.version,
