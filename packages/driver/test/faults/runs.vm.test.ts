@@ -17,7 +17,7 @@ const testOf = (script: string, more: { readonly machine?: string; readonly opti
   [
     `import { defineTest } from "@nix-vm-test/core"`,
     `export default defineTest({`,
-    `  machines: { vm: ${more.machine ?? `{ image: "debian:12", memory: "512MiB" }`} },${more.options ?? ""}`,
+    `  machines: { vm: ${more.machine ?? `{ image: "debian:12", memory: "512MiB", start: "cold" }`} },${more.options ?? ""}`,
     `  async script({ vm, log }) {`,
     script,
     `  }`,
