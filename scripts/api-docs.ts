@@ -27,7 +27,12 @@ interface Declaration {
   readonly mentions: ReadonlyArray<string>
 }
 
-const oneLine = (code: string): string => code.replaceAll(/\s+/gu, " ").trim()
+/** As if the formatter had had room for all of it. */
+const oneLine = (code: string): string =>
+  code
+    .replaceAll(/\s+/gu, " ")
+    .replaceAll(/(?<=\() | (?=\))/gu, "")
+    .trim()
 
 const textOf = (comment: string): string =>
   comment

@@ -9,6 +9,8 @@ import type * as Scope from "effect/Scope"
 import type { GuestError } from "../guest/GuestError.ts"
 import type { GuestProcess } from "../guest/GuestChannel.ts"
 import { markCallSite } from "./callSite.ts"
+import type { Checkpoint } from "./Checkpoint.ts"
+import type { Checkpoints } from "./checkpoints.ts"
 import type { Command, CommandOptions, CommandResult } from "./commands.ts"
 import * as commands from "./commands.ts"
 import type { ConsoleTextOptions } from "./consoleText.ts"
@@ -17,6 +19,7 @@ import * as files from "./files.ts"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
 import type { MachineError } from "./MachineError.ts"
 import type { MachinePower, ShutdownOptions } from "./MachinePower.ts"
+import type { Meeting } from "./Meeting.ts"
 import * as narration from "./narration.ts"
 import type { ForwardedPort } from "./ports.ts"
 import * as ports from "./ports.ts"
@@ -43,7 +46,10 @@ export interface Machine {
   /** Runs a command again and again, at most 50 ms apart, until it fails; gives the last stdout. `timeout` (15 min) is the whole wait's. */
   readonly waitUntilFails: (command: Command, options?: CommandOptions) => Effect.Effect<string, OperationError>
   /** Starts a command and gives a handle on it while it runs: its output as it comes, its stdin, signals. Its end is the Scope's. */
-  readonly spawn: (command: Command, options?: SpawnOptions) => Effect.Effect<GuestProcess, OperationError | GuestError, Scope.Scope>
+  readonly spawn: (
+    command: Command,
+    options?: SpawnOptions
+  ) => Effect.Effect<GuestProcess, OperationError | GuestError, Scope.Scope>
 
   /** Waits until a systemd unit is active; ends early with status and journal when it failed or can't become active. Limit 15 min. */
   readonly waitForUnit: (
@@ -55,9 +61,17 @@ export interface Machine {
   /** All properties of a unit, as `systemctl show` gives them. */
   readonly getUnitInfo: (unit: string, options?: UnitOptions) => Effect.Effect<UnitInfo, OperationError>
   /** One property of a unit; a name that systemd does not know is a failure. */
-  readonly getUnitProperty: (unit: string, property: string, options?: UnitOptions) => Effect.Effect<string, OperationError>
+  readonly getUnitProperty: (
+    unit: string,
+    property: string,
+    options?: UnitOptions
+  ) => Effect.Effect<string, OperationError>
   /** Fails unless a unit is in the given state (default `active`) right now. */
-  readonly requireUnitState: (unit: string, state?: string, options?: UnitOptions) => Effect.Effect<void, OperationError>
+  readonly requireUnitState: (
+    unit: string,
+    state?: string,
+    options?: UnitOptions
+  ) => Effect.Effect<void, OperationError>
   /** Runs `systemctl start UNIT` and gives its result. */
   readonly startJob: (unit: string, options?: UnitOptions) => Effect.Effect<CommandResult, OperationError>
   /** Runs `systemctl stop UNIT` and gives its result. */
@@ -72,7 +86,10 @@ export interface Machine {
   /** Waits until a Unix socket accepts: a stream socket, or one for datagrams. Limit 15 min. */
   readonly waitForOpenUnixSocket: (path: string, options?: UnixSocketOptions) => Effect.Effect<void, OperationError>
   /** Waits for text on the serial console that no earlier call has matched; gives the match. Lines are joined by newlines. Limit 15 min. */
-  readonly waitForConsoleText: (pattern: RegExp | string, options?: ConsoleTextOptions) => Effect.Effect<string, OperationError>
+  readonly waitForConsoleText: (
+    pattern: RegExp | string,
+    options?: ConsoleTextOptions
+  ) => Effect.Effect<string, OperationError>
   /** The serial console's whole text since the machine's first start. */
   readonly getConsoleLog: () => Effect.Effect<string>
 
@@ -95,10 +112,21 @@ export interface Machine {
   readonly isUp: () => Effect.Effect<boolean>
 
   /**
+   * Keeps the machine's state of this instant, memory and disks, for `restore`, until the machine is stopped. Fails while something is asked of
+   * the guest. With a `meeting` it waits, stopped, for other machines: see `checkpointAll`.
+   */
+  readonly checkpoint: (meeting?: Meeting) => Effect.Effect<Checkpoint, OperationError>
+  /** Puts the machine back to a checkpoint, as often as you like; calls in flight fail. Its clock is set, all else is as it was. */
+  readonly restore: (checkpoint: Checkpoint, meeting?: Meeting) => Effect.Effect<void, OperationError>
+
+  /**
    * Makes a TCP port of the guest reachable on the host's loopback until the machine stops, reboots aside; gives the host's port (a free one
    * unless `hostPort` names it).
    */
-  readonly forwardPort: (guestPort: number, options?: { readonly hostPort?: number }) => Effect.Effect<ForwardedPort, OperationError>
+  readonly forwardPort: (
+    guestPort: number,
+    options?: { readonly hostPort?: number }
+  ) => Effect.Effect<ForwardedPort, OperationError>
   /** Sleeps for the given time of the host's clock. */
   readonly sleep: (time: TimeLimit) => Effect.Effect<void, OperationError>
   /** Writes a line to the report. */
@@ -108,9 +136,11 @@ export interface Machine {
 }
 
 /** Joins the operations over one context into the handle. */
-export const makeMachine = (context: MachineContext, power: MachinePower): Machine => {
+export const makeMachine = (context: MachineContext, power: MachinePower, checkpoints: Checkpoints): Machine => {
   const on =
-    <Args extends ReadonlyArray<unknown>, A, E, R>(operation: (context: MachineContext, ...args: Args) => Effect.Effect<A, E, R>) =>
+    <Args extends ReadonlyArray<unknown>, A, E, R>(
+      operation: (context: MachineContext, ...args: Args) => Effect.Effect<A, E, R>
+    ) =>
     (...args: Args): Effect.Effect<A, E, R> =>
       markCallSite(operation(context, ...args))
   return {
@@ -142,6 +172,8 @@ export const makeMachine = (context: MachineContext, power: MachinePower): Machi
     crash: () => markCallSite(power.crash),
     waitForShutdown: (options) => markCallSite(power.waitForShutdown(options ?? {})),
     isUp: () => power.isUp,
+    checkpoint: (meeting) => markCallSite(checkpoints.checkpoint(meeting)),
+    restore: (checkpoint, meeting) => markCallSite(checkpoints.restore(checkpoint, meeting)),
     forwardPort: on(ports.forwardPort),
     sleep: on(narration.sleep),
     log: on(narration.log),

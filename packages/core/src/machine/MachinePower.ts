@@ -4,6 +4,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
@@ -38,6 +39,17 @@ export interface MachinePower {
   readonly started: Effect.Effect<Incarnation, MachineError>
   /** The machine that runs now, if any: for looking without starting. */
   readonly current: Effect.Effect<Incarnation | undefined>
+  /** Runs `use` on the machine that is up; meanwhile nothing else starts, stops or replaces it. */
+  readonly exclusively: <A, E>(use: (guest: HeldGuest) => Effect.Effect<A, E>) => Effect.Effect<A, E | MachineError>
+}
+
+/** A guest that is in one hand only. */
+export interface HeldGuest {
+  readonly incarnation: Incarnation
+  /** Undefined while it boots for the first time. */
+  readonly bootId: string | undefined
+  /** Puts another state of the guest in its place, from a boot that was ready. A failure ends the machine: its guest is neither of the two. */
+  readonly replace: (bootId: string, load: Effect.Effect<void, MachineError>) => Effect.Effect<void, MachineError>
 }
 
 /** One boot of a guest: its own id, and whether the script may have it. */
@@ -55,6 +67,8 @@ interface Life {
   incarnation: Incarnation
   scope: Scope.Closeable
   boot: Boot
+  /** Notices the guest's boots. */
+  follower: Fiber.Fiber<unknown, MachineError> | undefined
   /** Fails when the machine has ended for good. */
   readonly death: Deferred.Deferred<never, MachineError>
 }
@@ -146,6 +160,10 @@ export const makeMachinePower = Effect.fnUntraced(function* (
     const first = yield* Queue.take(life.incarnation.sessions).pipe(limited, Effect.tapError(fail))
     life.boot.bootId = first.bootId
     yield* makeReady(life, life.boot)
+    return yield* followReboots(life)
+  })
+
+  const followReboots = Effect.fnUntraced(function* (life: Life) {
     while (true) {
       const session = yield* Queue.take(life.incarnation.sessions)
       if (session.bootId === life.boot.bootId) continue
@@ -176,7 +194,7 @@ export const makeMachinePower = Effect.fnUntraced(function* (
         const { incarnation, scope } = yield* spawn()
         life.incarnation = incarnation
         life.scope = scope
-        yield* Effect.forkIn(followBoots(life), scope)
+        life.follower = yield* Effect.forkIn(followBoots(life), scope)
         return true
       })
     )
@@ -196,11 +214,12 @@ export const makeMachinePower = Effect.fnUntraced(function* (
       incarnation,
       scope,
       boot: makeBoot(undefined),
+      follower: undefined,
       death: Deferred.makeUnsafe<never, MachineError>()
     }
     state = { _tag: "Up", life }
     yield* Effect.forkIn(watch(life), machineScope)
-    yield* Effect.forkIn(followBoots(life), scope)
+    life.follower = yield* Effect.forkIn(followBoots(life), scope)
     return life
   })
 
@@ -216,6 +235,46 @@ export const makeMachinePower = Effect.fnUntraced(function* (
             return whenOff === "start" ? ignite() : Effect.fail(notRunning("off"))
           case "Dead":
             return whenOff === "start" ? ignite() : Effect.fail(state.error)
+        }
+      })
+    )
+
+  /** Call it within `transition`: ends a life that can't go on. */
+  const condemn = Effect.fnUntraced(function* (life: Life, error: MachineError) {
+    state = { _tag: "Dead", error }
+    yield* life.incarnation.expectEnd
+    yield* life.incarnation.process.stop({ acpi: false })
+    yield* Scope.close(life.scope, Exit.void)
+    yield* Deferred.fail(life.death, error)
+    yield* publishEnd({ died: error })
+  })
+
+  const replace = (life: Life) =>
+    Effect.fnUntraced(function* (bootId: string, load: Effect.Effect<void, MachineError>) {
+      // Sessions of the guest that goes are no news any more.
+      if (life.follower !== undefined) yield* Fiber.interrupt(life.follower)
+      yield* Effect.tapError(load, (error) => condemn(life, error))
+      yield* Queue.clear(life.incarnation.sessions)
+      const before = life.boot
+      life.boot = makeBoot(bootId)
+      yield* Deferred.succeed(life.boot.ready, undefined)
+      yield* Deferred.succeed(before.ready, undefined)
+      yield* Deferred.succeed(before.superseded, undefined)
+      life.follower = yield* Effect.forkIn(followReboots(life), life.scope)
+    }, Effect.uninterruptible)
+
+  const exclusively = <A, E>(use: (guest: HeldGuest) => Effect.Effect<A, E>) =>
+    transition.withPermit(
+      Effect.suspend((): Effect.Effect<A, E | MachineError> => {
+        switch (state._tag) {
+          case "Up": {
+            const { life } = state
+            return use({ incarnation: life.incarnation, bootId: life.boot.bootId, replace: replace(life) })
+          }
+          case "Dead":
+            return Effect.fail(state.error)
+          default:
+            return Effect.fail(notRunning("off"))
         }
       })
     )
@@ -290,6 +349,7 @@ export const makeMachinePower = Effect.fnUntraced(function* (
       ...incarnation,
       death: Deferred.await(death)
     })),
+    exclusively,
     current: Effect.sync(() => (state._tag === "Up" ? state.life.incarnation : undefined)),
     isUp: Effect.suspend(() =>
       state._tag === "Up"

@@ -7,7 +7,7 @@ import * as path from "node:path"
 import * as Effect from "effect/Effect"
 import type { GuestChannel } from "../guest/GuestChannel.ts"
 import type { GuestError } from "../guest/GuestError.ts"
-import type { FilePlan, MachinePlan, SharePlan } from "../plan/MachinePlan.ts"
+import type { FilePlan, MachinePlan } from "../plan/MachinePlan.ts"
 import { evidenceOf } from "./evidence.ts"
 import { putFromHost } from "./files.ts"
 import { growRoot, rootSize } from "./guestScripts.ts"
@@ -16,7 +16,7 @@ import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
 import { settle, turnCloudInitOff } from "./settleScript.ts"
-import { shellQuote } from "./shellQuote.ts"
+import { mountShare } from "./shareScripts.ts"
 
 /** Bytes of a disk that partition tables, boot partitions and the file system's own structures may take, besides 7 % of it. */
 const OVERHEAD_BYTES = 512 * 1024 * 1024
@@ -34,10 +34,7 @@ const setupFailed = (options: SetUpOptions, step: string, detail: string, output
   new MachineError({
     machine: options.access.name,
     reason: { _tag: "SetupFailed", step, detail },
-    evidence: [
-      ...evidenceOf("output", output),
-      ...evidenceOf("console", options.access.console.tail(20).join("\n"))
-    ]
+    evidence: [...evidenceOf("output", output), ...evidenceOf("console", options.access.console.tail(20).join("\n"))]
   })
 
 /** Runs a script of ours in the guest; any failure of it is a failure of the set-up. */
@@ -65,17 +62,6 @@ const growDisk = Effect.fnUntraced(function* (options: SetUpOptions) {
     ""
   )
 })
-
-const mountShare = (options: SetUpOptions, share: SharePlan) => {
-  const target = shellQuote(share.target)
-  const access = share.readOnly ? "ro," : ""
-  // 256 KiB messages: the kernel's default of 8 KiB costs a round trip each.
-  return run(
-    options,
-    `mounting the share ${share.source} on ${share.target}`,
-    `mkdir -p -- ${target}\nmount -t 9p -o ${access}trans=virtio,version=9p2000.L,msize=262144 ${shellQuote(share.mountTag)} ${target}`
-  )
-}
 
 const putFile =
   (file: FilePlan) =>
@@ -120,7 +106,11 @@ export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: Se
     yield* options.reached("disk")
   }
   if (plan.shares.length > 0) {
-    yield* Effect.forEach(plan.shares, (share) => mountShare(options, share), { discard: true })
+    yield* Effect.forEach(
+      plan.shares,
+      (share) => run(options, `mounting the share ${share.source} on ${share.target}`, mountShare(share)),
+      { discard: true }
+    )
     yield* options.reached("shares")
   }
   if (firstBoot) yield* putFiles(options)

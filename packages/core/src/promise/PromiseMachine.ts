@@ -3,6 +3,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import type { Checkpoint } from "../machine/Checkpoint.ts"
 import type { Command } from "../machine/commands.ts"
 import type { ExecExit, GuestProcess } from "../guest/GuestChannel.ts"
 import type { Machine } from "../machine/Machine.ts"
@@ -30,9 +31,13 @@ export interface RunningCommand extends AsyncDisposable {
 }
 
 /** The machine handle of TypeScript test scripts. */
-export interface PromiseMachine extends Promised<Omit<Machine, "nested" | "spawn">> {
+export interface PromiseMachine extends Promised<Omit<Machine, "nested" | "spawn" | "checkpoint" | "restore">> {
   /** Starts a command and gives a handle on it while it runs: its output as it comes, its stdin, signals. */
   readonly spawn: (command: Command, options?: SpawnOptions) => Promise<RunningCommand>
+  /** Keeps the machine's state of this instant, memory and disks, for `restore`, until the machine is stopped. */
+  readonly checkpoint: () => Promise<Checkpoint>
+  /** Puts the machine back to a checkpoint, as often as you like; calls in flight fail. Its clock is set, all else is as it was. */
+  readonly restore: (checkpoint: Checkpoint) => Promise<void>
   /** Groups what a function does under one title in the report. */
   readonly nested: <A>(title: string, body: () => Promise<A> | A) => Promise<A>
 }
@@ -79,6 +84,8 @@ export const promiseMachine = (machine: Machine, run: RunPromise): PromiseMachin
   crash: () => run(machine.crash()),
   waitForShutdown: (options) => run(machine.waitForShutdown(options)),
   isUp: () => run(machine.isUp()),
+  checkpoint: () => run(machine.checkpoint()),
+  restore: (checkpoint) => run(machine.restore(checkpoint)),
   forwardPort: (guestPort, options) => run(machine.forwardPort(guestPort, options)),
   sleep: (time) => run(machine.sleep(time)),
   log: (text) => run(machine.log(text)),

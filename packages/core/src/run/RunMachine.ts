@@ -8,6 +8,7 @@ import { EventBus } from "../events/EventBus.ts"
 import * as Console from "../guest/Console.ts"
 import type { ChildProcesses } from "../host/ChildProcesses.ts"
 import type { UnixSockets } from "../host/UnixSocket.ts"
+import { makeCheckpoints } from "../machine/checkpoints.ts"
 import { bootTimes } from "../machine/guestScripts.ts"
 import { giveHostName } from "../machine/hostName.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
@@ -182,7 +183,8 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
       waitMs: () => limitMs(limits.command, speed)
     },
     // The services were taken from the run, whose scope is not the process's: that must end with its own life.
-    spawn: (boot) => Effect.flatMap(Effect.scope, (scope) => Effect.provideContext(Scope.provide(spawn(boot), scope), services)),
+    spawn: (boot) =>
+      Effect.flatMap(Effect.scope, (scope) => Effect.provideContext(Scope.provide(spawn(boot), scope), services)),
     startAgain,
     makeReady: (incarnation, boot) => Effect.provideContext(makeReady(incarnation, boot), services)
   })
@@ -211,7 +213,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
 
   const runMachine: RunMachine = {
     plan,
-    machine: makeMachine(context, power),
+    machine: makeMachine(context, power, makeCheckpoints(context, power)),
     power,
     console: access.console,
     isEmulated: () => planNow().accelerator === "tcg",

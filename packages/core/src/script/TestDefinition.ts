@@ -5,13 +5,15 @@
  * It is recognised by a property rather than by a class, so that a script may import another copy of this package than the driver is.
  */
 import type * as Effect from "effect/Effect"
+import type { Checkpoint } from "../machine/Checkpoint.ts"
 import type { Machine } from "../machine/Machine.ts"
+import type { OperationError } from "../machine/MachineContext.ts"
 import type { PromiseMachine } from "../promise/PromiseMachine.ts"
 import type { MachineSpecInput } from "../spec/MachineSpec.ts"
 import type { TestSpecInput } from "../spec/TestSpec.ts"
 
 /** Names in the script's argument that are not machines; a machine can't have one of them. */
-export const reservedNames = ["machines", "subtest", "log", "startAll"] as const
+export const reservedNames = ["machines", "subtest", "log", "startAll", "checkpointAll", "restoreAll"] as const
 export type ReservedName = (typeof reservedNames)[number]
 
 export interface PromiseHelpers<Names extends string> {
@@ -23,6 +25,10 @@ export interface PromiseHelpers<Names extends string> {
   readonly log: (text: string) => void
   /** Starts all machines and waits until they are ready. */
   readonly startAll: () => Promise<void>
+  /** A checkpoint of all machines at one instant: all are stopped, then each is saved, then all go on. */
+  readonly checkpointAll: () => Promise<ReadonlyArray<Checkpoint>>
+  /** Puts all these machines back, at one instant too. */
+  readonly restoreAll: (checkpoints: ReadonlyArray<Checkpoint>) => Promise<void>
 }
 
 export interface EffectHelpers<Names extends string> {
@@ -30,6 +36,8 @@ export interface EffectHelpers<Names extends string> {
   readonly subtest: <A, E, R>(name: string, body: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, never>>
   readonly log: (text: string) => Effect.Effect<void>
   readonly startAll: () => Effect.Effect<void, unknown>
+  readonly checkpointAll: () => Effect.Effect<ReadonlyArray<Checkpoint>, OperationError>
+  readonly restoreAll: (checkpoints: ReadonlyArray<Checkpoint>) => Effect.Effect<void, OperationError>
 }
 
 /** What a script in Promise style gets: its machines by name, and the helpers. */

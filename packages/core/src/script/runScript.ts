@@ -4,6 +4,7 @@ import type { EventBody } from "../events/Event.ts"
 import type { EventBusShape } from "../events/EventBus.ts"
 import type { Machine } from "../machine/Machine.ts"
 import { MachineError } from "../machine/MachineError.ts"
+import { makeMachineGroup } from "../machine/MachineGroup.ts"
 import type { StepsShape } from "../machine/Steps.ts"
 import { CurrentStep } from "../machine/Steps.ts"
 import { TestFailure } from "../machine/TestFailure.ts"
@@ -28,9 +29,6 @@ const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B
 const asFailure = (error: unknown): TestFailure | MachineError =>
   error instanceof TestFailure || error instanceof MachineError ? error : scriptThrew(error)
 
-const startAll = (machines: Readonly<Record<string, Machine>>) =>
-  Effect.forEach(Object.values(machines), (machine) => machine.start(), { concurrency: "unbounded", discard: true })
-
 const logLine = (text: string, step: string | undefined): EventBody => ({
   _tag: "Log",
   level: "info",
@@ -39,18 +37,20 @@ const logLine = (text: string, step: string | undefined): EventBody => ({
 })
 
 const runEffectScript = (options: RunScriptOptions, body: EffectBody) =>
-  Effect.suspend(() =>
-    body.script({
+  Effect.suspend(() => {
+    const group = makeMachineGroup(options.machines)
+    return body.script({
       ...options.machines,
       machines: options.machines,
       subtest: (title, part) => options.steps.step({ kind: "subtest", title }, () => part),
       log: (text) => Effect.flatMap(CurrentStep, (step) => options.bus.publish(logLine(text, step))),
-      startAll: () => startAll(options.machines)
+      ...group
     })
-  )
+  })
 
 const runPromiseScript = Effect.fnUntraced(function* (options: RunScriptOptions, body: PromiseBody) {
   const run = yield* makeRunPromise
+  const group = makeMachineGroup(options.machines)
   const machines: Readonly<Record<string, PromiseMachine>> = mapValues(options.machines, (machine) =>
     promiseMachine(machine, run)
   )
@@ -60,7 +60,9 @@ const runPromiseScript = Effect.fnUntraced(function* (options: RunScriptOptions,
       machines,
       subtest: (title, part) => run(options.steps.step({ kind: "subtest", title }, () => run.call(part))),
       log: (text) => options.bus.publishUnsafe(logLine(text, run.currentStep())),
-      startAll: () => run(startAll(options.machines))
+      startAll: () => run(group.startAll()),
+      checkpointAll: () => run(group.checkpointAll()),
+      restoreAll: (checkpoints) => run(group.restoreAll(checkpoints))
     })
   )
 })
