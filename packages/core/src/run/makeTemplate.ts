@@ -145,7 +145,12 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
       .exec({ command: settleDown, strict: false, timeoutMs: options.bootMs })
       .pipe(Effect.mapError(failed("waiting for the end of its boot")))
   })
-  yield* Effect.raceFirst(ready, incarnation.death.pipe(Effect.mapError(failed("booting the guest")))).pipe(
+  const death = incarnation.death.pipe(Effect.mapError(failed("booting the guest")))
+  // A channel that closes is only the symptom of a guest that ends.
+  const orDeath = Effect.catch((error: TemplateError) =>
+    Effect.timeoutOrElse(death, { duration: "2 seconds", orElse: () => Effect.fail(error) })
+  )
+  yield* Effect.raceFirst(orDeath(ready), death).pipe(
     Effect.timeoutOrElse({
       duration: options.bootMs,
       orElse: () =>

@@ -232,10 +232,7 @@ layer(furnished, options)("a clone", (it) => {
       yield* vm.fail("test -e /run/gone")
       assert.strictEqual(yield* id, before)
       assert.include(yield* vm.getConsoleLog(), "Linux version")
-      assert.strictEqual(
-        yield* text(vm, "journalctl -q -b -u systemd-journald -o cat | grep -c ."),
-        yield* text(vm, "journalctl -q -b -u systemd-journald -o cat | wc -l")
-      )
+      assert.isAbove(Number(yield* text(vm, "journalctl -q -b -k | grep -c .")), 100)
       yield* seen
       assert.match(yield* greeting, /^SSH-2\.0-/u)
     })

@@ -1,5 +1,5 @@
 /** Templates whose making goes wrong: makers that are killed, several at once, caches that can't take them. */
-import { mkdirSync, readdirSync } from "node:fs"
+import { appendFileSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Workplace } from "./Workplace.ts"
@@ -17,6 +17,16 @@ const test = [
   `  async script({ vm, log }) { log("host name: " + await vm.succeed("hostname")) }`,
   `})`
 ].join("\n")
+
+/** Writes until there is no room any more. */
+const fillUp = (path: string): void => {
+  const chunk = new Uint8Array(1024 ** 2)
+  try {
+    for (;;) appendFileSync(path, chunk)
+  } catch (error) {
+    assert.match(String(error), /ENOSPC/u)
+  }
+}
 
 describe("a template in the making", () => {
   it("is left by a process that is killed, and made by one of the next while the other waits", async () => {
@@ -73,6 +83,27 @@ describe("a machine that must be a clone", () => {
   it("fails when the disk of the cache has no room for a template", async () => {
     const stdout = await failing((templates) => `mount -t tmpfs -o size=100m tmpfs ${templates}`)
     assert.match(stdout, /templates has room for (?:100|99) MiB, the machine's memory may need 512 MiB/u)
+  })
+
+  it("fails when the disk of the cache fills up while a template is made", async () => {
+    const cache = place.ownCache()
+    const templates = join(cache, "templates")
+    mkdirSync(templates)
+    let filled = false
+    const { exitCode, stdout } = await place.runTest(test, {
+      flags: ["--start", "clone"],
+      env: { NIX_VM_TEST_CACHE: cache },
+      mounts: `mount -t tmpfs -o size=600m tmpfs ${templates}`,
+      onOutput: (output, { pid }) => {
+        if (filled || !output.includes("booting the user space")) return
+        filled = true
+        fillUp(`/proc/${pid}/root${templates}/filler`)
+      }
+    })
+    assert.isTrue(filled)
+    assert.strictEqual(exitCode, 2, stdout)
+    // What fills up first is the memory's file or the disk's.
+    assert.match(stdout, /starting it from a template.* booting the guest: .*(?:SIGBUS|no space left)/u)
   })
 
   it("fails when the cache can't be written to", async () => {
