@@ -10,11 +10,13 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import type { Bench, Figures } from "./Bench.ts"
 import { checkpoint } from "./checkpoint.ts"
+import { clone } from "./clone.ts"
+import { clones } from "./clones.ts"
 import { commands } from "./commands.ts"
 import { startup } from "./startup.ts"
 import { transfer } from "./transfer.ts"
 
-const benches: ReadonlyArray<Bench> = [commands, transfer, startup, checkpoint]
+const benches: ReadonlyArray<Bench> = [commands, transfer, startup, clone, clones, checkpoint]
 
 const digits = (value: number): string => value.toFixed(Math.abs(value) < 100 ? 2 : 0)
 
