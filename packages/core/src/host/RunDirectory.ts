@@ -28,11 +28,13 @@ export const OwnerFile = Schema.fromJsonString(ProcessIdentity.ProcessIdentity)
  */
 const longestPath = 60
 
-/** Where run directories may lie, best first: `$XDG_RUNTIME_DIR`, `$TMPDIR`, `/tmp`. */
+/**
+ * Where run directories may lie, best first: `$TMPDIR`, `/tmp`. Not `$XDG_RUNTIME_DIR`, a tmpfs that is often limited to a tenth of the memory:
+ * machines' disks lie here too.
+ */
 export const runDirectoryRoots: Effect.Effect<ReadonlyArray<string>> = Effect.gen(function* () {
-  const runtime = yield* Config.option(Config.String("XDG_RUNTIME_DIR"))
   const temporary = yield* Config.option(Config.String("TMPDIR"))
-  const named = [runtime, temporary].flatMap(Option.toArray).filter((root) => root.startsWith("/"))
+  const named = Option.toArray(temporary).filter((root) => root.startsWith("/"))
   return [...new Set([...named.map((root) => root.replace(/\/+$/u, "")), "/tmp"])]
 }).pipe(Effect.orElseSucceed(() => ["/tmp"]))
 

@@ -128,8 +128,9 @@ layer(ChildProcesses.layer, { excludeTestServices: true })("ChildProcesses", (it
       // Widens the moment between the fork and the guard, a millisecond or more, to as long as the driver lives.
       const slowGuard = [
         "#!/bin/sh",
-        "parent=$PPID",
-        'while [ "$parent" = "$PPID" ]; do sleep 0.01; read -r _ _ _ parent _ </proc/$$/stat; done',
+        // A driver that was dead before this began has left its child to another parent, which stays: that is late enough, too.
+        "parent=$PPID tries=0",
+        'while [ "$parent" = "$PPID" ] && [ $((tries += 1)) -lt 300 ]; do sleep 0.01; read -r _ _ _ parent _ </proc/$$/stat; done',
         'PATH=${PATH#*:} exec setpriv "$@"'
       ].join("\n")
       yield* fs.writeFileString(`${directory}/setpriv`, slowGuard, { mode: 0o755 })

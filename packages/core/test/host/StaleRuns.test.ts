@@ -10,13 +10,13 @@ import { removeStaleRuns } from "@nix-vm-test/core/host/StaleRuns"
 import { nodeChild } from "./nodeChild.ts"
 
 const holder = (root: string) =>
-  nodeChild({ script: new URL("./children/holdRunDirectory.ts", import.meta.url), env: { XDG_RUNTIME_DIR: root } })
+  nodeChild({ script: new URL("./children/holdRunDirectory.ts", import.meta.url), env: { TMPDIR: root } })
 
 const sweep = (root: string) =>
   Effect.provideService(
     removeStaleRuns,
     ConfigProvider.ConfigProvider,
-    ConfigProvider.fromEnvRecord({ XDG_RUNTIME_DIR: root })
+    ConfigProvider.fromEnvRecord({ TMPDIR: root })
   ).pipe(Effect.map((removed) => removed.filter((path) => path.startsWith(root))))
 
 layer(NodeFileSystem.layer, { excludeTestServices: true })("StaleRuns", (it) => {

@@ -96,7 +96,6 @@ export class Workplace {
         cwd: this.folder,
         env: {
           ...process.env,
-          XDG_RUNTIME_DIR: undefined,
           NO_COLOR: "1",
           NIX_VM_TEST_CACHE: sharedCache,
           TMPDIR: this.temporary,
