@@ -7,7 +7,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { agentPortName, agentUnitName, installedAgentUnit } from "@nix-vm-test/agent/AgentUnit"
+import { installedAgentUnit } from "@nix-vm-test/agent/AgentUnit"
 import { ChildProcesses } from "@nix-vm-test/core/host/ChildProcesses"
 import type { StoredImage } from "@nix-vm-test/core/plan/StoredImage"
 import { CacheDirectory } from "@nix-vm-test/core/store/CacheDirectory"
@@ -85,6 +85,7 @@ systemctl list-units --failed --plain --no-legend | sed 's/^/failed unit: /' >/d
 echo "seed was run" >/dev/console
 `
 
+// The images with the agent in them are what nearly all other guests of the tests are made from.
 layer(store, { excludeTestServices: true })("images built from packages", (it) => {
   it.effect.each(["debian-12-stock", "debian-13-stock"])(
     "%s boots by its own GRUB, and cloud-init runs its seed",
@@ -97,23 +98,5 @@ layer(store, { excludeTestServices: true })("images built from packages", (it) =
         const text = yield* consoleUntil({ stored, args, words: /seed was run/u })
         assert.notInclude(text, "failed unit:")
       })
-  )
-
-  it.effect.each(["debian-12", "debian-13"])("%s boots by its kernel, and starts the agent's unit", (recipe) =>
-    Effect.gen(function* () {
-      const stored = yield* materialize(recipe)
-      assert.isTrue(stored.installedAgent)
-      assert.isDefined(stored.kernel)
-      const { kernel, initrd, commandLine } = stored.kernel
-      const args = [
-        ...["-kernel", kernel, "-initrd", initrd, "-append", commandLine],
-        // The unit starts when this port is there; what it starts then, the agent's own disk, is not a matter of the image.
-        ...["-device", "virtio-serial-pci", "-chardev", "null,id=agent"],
-        ...["-device", `virtserialport,chardev=agent,name=${agentPortName}`]
-      ]
-      const text = yield* consoleUntil({ stored, args, words: /login:/u })
-      // Names of units are bold.
-      assert.match(text, new RegExp(`Started \\S*${agentUnitName}`, "u"))
-    })
   )
 })
