@@ -15,7 +15,8 @@ describe("nix-vm-test shell", () => {
     await session.resize({ rows: 44, columns: 120 })
     session.type("while [ \"$(stty size)\" != '44 120' ]; do sleep 0.1; done; echo resi''zed\r")
     await session.see(/resized/u)
-    session.type("echo be''gun; sleep 1000\r")
+    // Said by the job itself: bash has given it the terminal by then, so that Ctrl-C is its own.
+    session.type("sh -c 'echo be\"\"gun; exec sleep 1000'\r")
     await session.see(/begun\r\n/u)
     session.type(ctrlC)
     await session.see(prompt)
