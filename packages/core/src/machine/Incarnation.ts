@@ -5,7 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { EventBusShape } from "../events/EventBus.ts"
-import type { MachinePhase } from "../events/Event.ts"
+import { MachinePhase } from "../events/Event.ts"
 import type { AgentChannel } from "../guest/AgentChannel.ts"
 import * as AgentChannels from "../guest/AgentChannel.ts"
 import type { ConsoleSign } from "../guest/consoleSigns.ts"
@@ -74,22 +74,11 @@ const phaseSigns: ReadonlyArray<{ readonly phase: MachinePhase; readonly pattern
   { phase: "kernel", pattern: /Linux version \d/u },
   { phase: "firmware", pattern: /SeaBIOS|GRUB|UEFI|BdsDxe/u }
 ]
-const order: ReadonlyArray<MachinePhase> = [
-  "spawned",
-  "firmware",
-  "kernel",
-  "userspace",
-  "connected",
-  "settled",
-  "disk",
-  "shares",
-  "ready"
-]
-
 /** The phases of one boot; each is told once, in their order. */
 const makePhases = (options: IncarnationOptions, spawnedAt: number) => {
   let phase: MachinePhase = "spawned"
   const reach = (next: MachinePhase): void => {
+    const order = MachinePhase.literals
     if (order.indexOf(next) <= order.indexOf(phase)) return
     phase = next
     options.bus.publishUnsafe({

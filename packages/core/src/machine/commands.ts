@@ -9,7 +9,7 @@ import { guestStep, inGuest } from "./MachineContext.ts"
 import type { MachineError } from "./MachineError.ts"
 import type { PollAttempt } from "./poll.ts"
 import { poll } from "./poll.ts"
-import { TestFailure } from "./TestFailure.ts"
+import { TestFailure, type TestFailureReason } from "./TestFailure.ts"
 import type { TimeLimit } from "./TimeLimit.ts"
 import { limitToMs } from "./TimeLimit.ts"
 
@@ -176,32 +176,47 @@ export const exec = (
     Effect.tap(runIn(context, step, command, options), (result) => warnOfLeftovers(context, step, result))
   )
 
+interface Demand {
+  /** Begins the step's title. */
+  readonly title: string
+  readonly isMet: (result: CommandResult) => boolean
+  readonly otherwise: (result: CommandResult) => TestFailureReason
+}
+
+/** Runs a command of which the script demands something, and gives its stdout as text; a time-out meets no demand. */
+const demand = (
+  context: MachineContext,
+  command: Command,
+  options: CommandOptions,
+  { title, isMet, otherwise }: Demand
+): Effect.Effect<string, OperationError> =>
+  guestStep(
+    context,
+    { kind: "command", title: `${title}: ${commandText(command)}` },
+    Effect.fnUntraced(function* (step) {
+      const result = yield* runIn(context, step, command, options)
+      yield* warnOfLeftovers(context, step, result)
+      if (result.timedOut) return yield* yield* timedOut(context, command, options, result)
+      if (isMet(result)) return result.text
+      return yield* new TestFailure({
+        machine: context.name,
+        reason: otherwise(result),
+        evidence: outputEvidence(result)
+      })
+    })
+  )
+
 /** Runs a command that must succeed and gives its stdout as text; fails with both streams otherwise. */
 export const succeed = (
   context: MachineContext,
   command: Command,
   options: CommandOptions = {}
 ): Effect.Effect<string, OperationError> =>
-  guestStep(
-    context,
-    { kind: "command", title: `must succeed: ${commandText(command)}` },
-    Effect.fnUntraced(function* (step) {
-      const result = yield* runIn(context, step, command, options)
-      yield* warnOfLeftovers(context, step, result)
-      if (result.timedOut) return yield* yield* timedOut(context, command, options, result)
-      if (result.exitCode === 0) return result.text
-      return yield* new TestFailure({
-        machine: context.name,
-        reason: {
-          _tag: "CommandFailed",
-          command: commandText(command),
-          exitCode: result.exitCode,
-          signal: result.signal
-        },
-        evidence: outputEvidence(result)
-      })
-    })
-  )
+  demand(context, command, options, {
+    title: "must succeed",
+    isMet: ({ exitCode }) => exitCode === 0,
+    otherwise: ({ exitCode, signal }) => ({ _tag: "CommandFailed", command: commandText(command), exitCode, signal })
+  })
 
 /** Runs a command that must fail and gives its stdout as text. */
 export const fail = (
@@ -209,21 +224,11 @@ export const fail = (
   command: Command,
   options: CommandOptions = {}
 ): Effect.Effect<string, OperationError> =>
-  guestStep(
-    context,
-    { kind: "command", title: `must fail: ${commandText(command)}` },
-    Effect.fnUntraced(function* (step) {
-      const result = yield* runIn(context, step, command, options)
-      yield* warnOfLeftovers(context, step, result)
-      if (result.timedOut) return yield* yield* timedOut(context, command, options, result)
-      if (result.exitCode !== 0) return result.text
-      return yield* new TestFailure({
-        machine: context.name,
-        reason: { _tag: "CommandSucceeded", command: commandText(command) },
-        evidence: outputEvidence(result)
-      })
-    })
-  )
+  demand(context, command, options, {
+    title: "must fail",
+    isMet: ({ exitCode }) => exitCode !== 0,
+    otherwise: () => ({ _tag: "CommandSucceeded", command: commandText(command) })
+  })
 
 /**
  * Tries of a wait over a command. A try may use up what is left of the wait, so that the last one is cut short by its end: what the last
