@@ -12,25 +12,45 @@ export interface Family {
   readonly buildable: ReadonlyArray<string>
 }
 
-/** Any cloud image: cloud-init is the one way in that they all have. */
+/** Any cloud image: cloud-init is the one way in that they all have, and no share is mounted by the kernel alone. */
 export const unknownFamily: Family = {
   name: "generic",
   releases: {},
-  otherwise: { init: "systemd", entry: "nocloud", ninep: false, cpuLevel: 1, slowUnits: [] },
+  otherwise: {
+    init: "systemd",
+    entry: "nocloud",
+    ninep: false,
+    virtiofs: false,
+    rootFilesystem: "ext4",
+    lvm: false,
+    networkManager: "networkd",
+    selinux: "none",
+    packageManager: "apt",
+    cpuLevel: 1,
+    slowUnits: []
+  },
   buildable: []
 }
 
-const debianFacts = { init: "systemd", cpuLevel: 1, slowUnits: maskedUnits } as const
+const debianFacts = {
+  init: "systemd",
+  virtiofs: true,
+  rootFilesystem: "ext4",
+  lvm: false,
+  networkManager: "netplan",
+  selinux: "none",
+  packageManager: "apt",
+  cpuLevel: 1,
+  slowUnits: maskedUnits
+} as const
 
 const debian: Family = {
   name: "debian",
   releases: {
-    // systemd 247 reads no credentials. Its image is `genericcloud`, whose kernel has no 9p.
-    "11": { ...debianFacts, entry: "nocloud", ninep: false },
-    // systemd 252
-    "12": { ...debianFacts, entry: "tmpfiles", ninep: true },
-    // systemd 257
-    "13": { ...debianFacts, entry: "credential", ninep: true }
+    // Its systemd reads no credentials. Its image is `genericcloud`, whose kernel has no 9p.
+    "11": { ...debianFacts, systemd: 247, entry: "nocloud", ninep: false, networkManager: "ifupdown" },
+    "12": { ...debianFacts, systemd: 252, entry: "tmpfiles", ninep: true },
+    "13": { ...debianFacts, systemd: 257, entry: "credential", ninep: true }
   },
   otherwise: { ...debianFacts, entry: "nocloud", ninep: false },
   buildable: ["12", "13"]

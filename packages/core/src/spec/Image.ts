@@ -58,9 +58,20 @@ export type EntryStrategy = typeof EntryStrategy.Type
 /** What is known of a family or release and changes what the driver does. */
 export const ImageFacts = Schema.Struct({
   init: Schema.Literals(["systemd", "openrc", "sysvinit"]),
+  /** Major version of systemd, where it is known. */
+  systemd: Schema.optionalKey(Schema.Int),
   entry: EntryStrategy,
   /** The kernel can mount 9p shares. */
   ninep: Schema.Boolean,
+  /** The kernel can mount virtiofs shares. */
+  virtiofs: Schema.Boolean,
+  rootFilesystem: Schema.Literals(["ext4", "xfs", "btrfs"]),
+  /** The root file system is on a logical volume. */
+  lvm: Schema.Boolean,
+  /** What configures the network when the guest boots. */
+  networkManager: Schema.Literals(["netplan", "networkd", "NetworkManager", "ifupdown", "dhcpcd"]),
+  selinux: Schema.Literals(["none", "permissive", "enforcing"]),
+  packageManager: Schema.Literals(["apt", "dnf", "zypper", "pacman", "apk"]),
   /** Needs the instructions of x86-64-v2 (among them `cmpxchg16b`) or of a later level. */
   cpuLevel: Schema.Literals([1, 2, 3]),
   /** Units that only cost time in a test: masked when the guest is settled. */

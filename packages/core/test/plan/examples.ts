@@ -36,7 +36,19 @@ export const storedImage = (
       architecture: "x86_64",
       sources: [{ _tag: "Packages", recipe: "debian-12" }],
       format: "qcow2",
-      facts: { init: "systemd", entry, ninep, cpuLevel, slowUnits: [] }
+      facts: {
+        init: "systemd",
+        entry,
+        ninep,
+        virtiofs: true,
+        rootFilesystem: "ext4",
+        lvm: false,
+        networkManager: "netplan",
+        selinux: "none",
+        packageManager: "apt",
+        cpuLevel,
+        slowUnits: []
+      }
     },
     path: "/cache/images/debian-12.qcow2",
     format: "qcow2",

@@ -37,5 +37,17 @@ export const imageOf = (first: ImageSource, ...others: ReadonlyArray<ImageSource
   architecture: "x86_64",
   sources: [first, ...others],
   format: "qcow2",
-  facts: { init: "systemd", entry: "nocloud", ninep: false, cpuLevel: 1, slowUnits: [] }
+  facts: {
+    init: "systemd",
+    entry: "nocloud",
+    ninep: false,
+    virtiofs: true,
+    rootFilesystem: "ext4",
+    lvm: false,
+    networkManager: "netplan",
+    selinux: "none",
+    packageManager: "apt",
+    cpuLevel: 1,
+    slowUnits: []
+  }
 })

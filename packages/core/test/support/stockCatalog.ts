@@ -20,7 +20,19 @@ const resolve = (reference: ImageReference) => {
     architecture: "x86_64",
     sources: [{ _tag: "Packages", recipe }],
     format: "qcow2",
-    facts: { init: "systemd", entry: strategyOf(strategy), ninep: true, cpuLevel: 1, slowUnits: maskedUnits }
+    facts: {
+      init: "systemd",
+      entry: strategyOf(strategy),
+      ninep: true,
+      virtiofs: true,
+      rootFilesystem: "ext4",
+      lvm: false,
+      networkManager: "netplan",
+      selinux: "none",
+      packageManager: "apt",
+      cpuLevel: 1,
+      slowUnits: maskedUnits
+    }
   } as const)
 }
 
