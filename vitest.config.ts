@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import { CountsReporter } from "./scripts/CountsReporter.ts"
 
@@ -19,8 +20,8 @@ export default defineConfig({
         test: {
           name: "vm",
           include: ["packages/*/test/**/*.vm.test.ts"],
-          // Guests need the machine for themselves; under emulation one boot takes a minute on a busy host.
-          fileParallelism: false,
+          // A guest keeps one processor busy while it boots; more at once would ask for much memory.
+          maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
           testTimeout: 600_000,
           hookTimeout: 600_000,
           sequence: { groupOrder: 1 }

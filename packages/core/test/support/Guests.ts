@@ -16,7 +16,9 @@ import { runServices } from "@nix-vm-test/driver/run/services"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Record from "effect/Record"
 import * as Stream from "effect/Stream"
+import { defaultStart } from "./defaultStart.ts"
 import { useCache } from "./ownCache.ts"
 
 export interface GuestsShape {
@@ -44,6 +46,11 @@ const servicesFor = ({ catalog, cache }: GuestsOptions) => {
   return catalog === undefined ? services : Layer.provideMerge(catalog, services)
 }
 
+const withDefaultStart = (spec: TestSpecInput): TestSpecInput => ({
+  ...spec,
+  machines: Record.map(spec.machines, (machine) => ({ start: defaultStart, ...machine }))
+})
+
 const temporaryFolder = Effect.acquireRelease(
   Effect.promise(() => fs.mkdtemp(path.join(os.tmpdir(), "nvt-test-"))),
   (folder) => Effect.promise(() => fs.rm(folder, { recursive: true, force: true }))
@@ -64,7 +71,7 @@ export class Guests extends Context.Service<Guests, GuestsShape>()("test/Guests"
           { startImmediately: true }
         )
         const { machines } = yield* openMachines({
-          spec: yield* Effect.fromResult(decodeSpec({ spec, origin: "the test" })),
+          spec: yield* Effect.fromResult(decodeSpec({ spec: withDefaultStart(spec), origin: "the test" })),
           baseDirectory: import.meta.dirname,
           outputDirectory
         })

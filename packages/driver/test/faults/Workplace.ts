@@ -8,6 +8,7 @@ import { homedir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert } from "@effect/vitest"
+import { defaultStart } from "../../../core/test/support/defaultStart.ts"
 
 export interface Ended {
   readonly exitCode: number | null
@@ -34,6 +35,8 @@ export interface RunningCommand {
 
 /** Users who are not root may mount in a user namespace of their own. */
 const namespace = ["--mount", ...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"])]
+
+const startFlags = defaultStart === "cold" ? ["--start", "cold"] : []
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 
@@ -126,7 +129,7 @@ export class Workplace {
     options: CommandOptions & { readonly flags?: ReadonlyArray<string> } = {}
   ): Promise<Ended> {
     const script = this.write("case.ts", test)
-    const ended = await this.run(["run", ...(options.flags ?? []), script], options)
+    const ended = await this.run(["run", ...startFlags, ...(options.flags ?? []), script], options)
     this.assertNothingLeft()
     return ended
   }

@@ -1,13 +1,10 @@
 import * as fs from "node:fs/promises"
-import * as os from "node:os"
 import * as path from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { vi } from "vitest"
 import type { Event } from "@nix-vm-test/core/events/Event"
 import { TestFailure } from "@nix-vm-test/core"
 import { startMachines } from "@nix-vm-test/driver"
-
-const runFolders = async (): Promise<ReadonlyArray<string>> =>
-  (await fs.readdir(os.tmpdir())).filter((name) => /^nvt-\w{6}$/u.test(name))
 
 const isAlive = async (pid: number): Promise<boolean> =>
   await fs.access(`/proc/${pid}`).then(
@@ -15,15 +12,27 @@ const isAlive = async (pid: number): Promise<boolean> =>
     () => false
   )
 
+let folder = ""
+beforeEach(async () => {
+  folder = await fs.mkdtemp("/tmp/nvtl-")
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await fs.rm(folder, { recursive: true })
+})
+
 describe("startMachines", () => {
   it("gives running machines, and leaves neither process nor file behind", async () => {
-    const before = await runFolders()
+    const output = path.join(folder, "output")
+    const temporary = path.join(folder, "tmp")
+    await fs.mkdir(temporary)
+    // Runs of other tests come and go in the usual place meanwhile.
+    vi.stubEnv("TMPDIR", temporary)
     const events: Array<Event> = []
-    const folder = await fs.mkdtemp(path.join(os.tmpdir(), "nvt-library-"))
     {
       await using vms = await startMachines({
         machines: { vm: { image: "debian:12", memory: "512MiB" } },
-        outputDirectory: folder,
+        outputDirectory: output,
         onEvent: (event) => events.push(event)
       })
       const { vm } = vms.machines
@@ -31,16 +40,13 @@ describe("startMachines", () => {
       const failure: unknown = await vm.succeed("exit 3").catch((error: unknown) => error)
       assert.instanceOf(failure, TestFailure)
       await vm.copyToHost("/etc/hostname")
-      assert.deepStrictEqual(await fs.readdir(folder), ["hostname"])
+      assert.deepStrictEqual(await fs.readdir(output), ["hostname"])
+      assert.lengthOf(await fs.readdir(temporary), 1)
     }
-    await fs.rm(folder, { recursive: true })
     const [pid = 0] = events.flatMap((event) => (event._tag === "MachineStarting" ? [event.pid] : []))
     assert.isAbove(pid, 0)
     assert.isFalse(await isAlive(pid))
-    assert.deepStrictEqual(
-      (await runFolders()).filter((name) => !before.includes(name)),
-      []
-    )
+    assert.deepStrictEqual(await fs.readdir(temporary), [])
   })
 
   it("rejects with the typed error of a specification that is wrong", async () => {
