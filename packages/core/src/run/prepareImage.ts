@@ -57,11 +57,12 @@ const CloudInitResult = Schema.fromJsonString(
   })
 )
 
-const needsPreparation = ({ installedAgent, image }: StoredImage): boolean =>
+/** False where the agent has another way in, or is in the image. */
+export const needsPreparation = ({ installedAgent, image }: StoredImage): boolean =>
   !installedAgent && image.facts.entry === "nocloud"
 
-/** Changes with the image, with what is put into it, and with how. */
-const preparedKey = (image: StoredImage): string => {
+/** Its key in the cache; changes with the image, with what is put into it, and with how. */
+export const preparedKey = (image: StoredImage): string => {
   const recipe = [image.key, noCloudSeed(agentUnit().text), settle(image.image.facts), finish]
   return `prepared-${createHash("sha256").update(JSON.stringify(recipe)).digest("hex")}`
 }

@@ -41,7 +41,15 @@ export type PackagesSource = typeof PackagesSource.Type
 export const FileSource = Schema.TaggedStruct("File", { path: Schema.String })
 export type FileSource = typeof FileSource.Type
 
-export const ImageSource = Schema.Union([PinnedSource, PackagesSource, FileSource])
+/** A disk that a user once put into the cache; nobody else can get it again. */
+export const ImportedSource = Schema.TaggedStruct("Imported", {
+  digest: Digest,
+  /** Absolute path of the file that it was copied from. */
+  origin: Schema.String
+})
+export type ImportedSource = typeof ImportedSource.Type
+
+export const ImageSource = Schema.Union([PinnedSource, PackagesSource, FileSource, ImportedSource])
 export type ImageSource = typeof ImageSource.Type
 
 /**

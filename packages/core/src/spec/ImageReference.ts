@@ -3,6 +3,9 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { Digest } from "./Image.ts"
 
+/** What names of images look like; they become names of files as well. */
+export const imageNamePattern = /^[a-z0-9][a-z0-9.-]*(?::[A-Za-z0-9._-]+)?$/u
+
 /** A name of the catalog, such as `debian:12`. */
 export const NamedImage = Schema.TaggedStruct("Named", { name: Schema.String })
 export type NamedImage = typeof NamedImage.Type
@@ -33,9 +36,9 @@ const url = Schema.String.check(Schema.isPattern(/^https?:\/\/\S+$/u, { expected
 const nonEmpty = Schema.String.check(Schema.isMinLength(1, { expected: "a path" }))
 
 const written = Schema.Union([
-  Schema.String.check(
-    Schema.isPattern(/^[a-z0-9][a-z0-9.-]*(?::[A-Za-z0-9._-]+)?$/u, { expected: `an image name such as "debian:12"` })
-  ).annotate({ description: `A name of the catalog, such as "debian:12".` }),
+  Schema.String.check(Schema.isPattern(imageNamePattern, { expected: `an image name such as "debian:12"` })).annotate({
+    description: `A name of the catalog, such as "debian:12".`
+  }),
   Schema.Struct({ file: nonEmpty, ...about }).annotate({ description: "A disk image on this machine." }),
   Schema.Struct({ url, sha256: hex(64), ...about }).annotate({ description: "A disk image to download." }),
   Schema.Struct({ url, sha512: hex(128), ...about }).annotate({ description: "A disk image to download." })

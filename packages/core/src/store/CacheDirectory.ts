@@ -17,6 +17,8 @@ export interface CacheDirectoryShape {
   readonly probe: string
   /** Logs, root file systems and records of the image builder. */
   readonly builds: string
+  /** Names that users gave to their own images. */
+  readonly imported: string
   /** A file for each run that goes on: what it uses stays. */
   readonly runs: string
 }
@@ -29,6 +31,7 @@ export const cacheDirectoryAt = (root: string): CacheDirectoryShape => ({
   templates: `${root}/templates`,
   probe: `${root}/probe`,
   builds: `${root}/builds`,
+  imported: `${root}/imported`,
   runs: `${root}/runs`
 })
 

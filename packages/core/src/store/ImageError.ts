@@ -26,6 +26,16 @@ export const DigestMismatch = Schema.TaggedStruct("DigestMismatch", {
   /** Where the refused bytes are kept. */
   keptAt: Schema.String
 })
+/** A user's file, or one of the cache, has another digest than it should have. */
+export const WrongDigest = Schema.TaggedStruct("WrongDigest", {
+  path: Schema.String,
+  expected: Schema.String,
+  actual: Schema.String
+})
+/** An image that a user imported is no longer in the cache. */
+export const ImportGone = Schema.TaggedStruct("ImportGone", { image: Schema.String, origin: Schema.String })
+/** The name to be given to an image means another one already. */
+export const NameTaken = Schema.TaggedStruct("NameTaken", { name: Schema.String, by: Schema.String })
 /** The file is whole, but no disk that QEMU could start from. */
 export const NotADisk = Schema.TaggedStruct("NotADisk", { path: Schema.String, seen: Schema.String })
 /** The disk's own tables point beyond the end of its file. */
@@ -82,6 +92,9 @@ export const ImageErrorReason = Schema.Union([
   NoSuchArchitecture,
   DownloadFailed,
   DigestMismatch,
+  WrongDigest,
+  ImportGone,
+  NameTaken,
   NotADisk,
   Truncated,
   ForeignBacking,
@@ -131,6 +144,12 @@ const explain = (reason: ImageErrorReason): string => {
       return `the image can't be downloaded:\n${reason.attempts.map(({ url, why }) => `  ${url}: ${why}`).join("\n")}`
     case "DigestMismatch":
       return `${reason.url} gave other bytes than were announced, and they are not used.\n  expected ${reason.expected}\n  got      ${reason.actual}\nThey are kept at ${reason.keptAt}. Something between here and there changed them, or the pin is wrong.`
+    case "WrongDigest":
+      return `${reason.path} has other bytes than were announced.\n  expected ${reason.expected}\n  got      ${reason.actual}`
+    case "ImportGone":
+      return `${reason.image} was imported from ${reason.origin}, and is not in the cache any more: import it again`
+    case "NameTaken":
+      return `the name "${reason.name}" is taken: it is ${reason.by}`
     case "NotADisk":
       return `${reason.path} is no disk image: ${reason.seen}`
     case "Truncated":

@@ -13,14 +13,16 @@ import type { StoredImage } from "../plan/StoredImage.ts"
 import type { Image, ImageSource } from "../spec/Image.ts"
 import type { AgentUnit } from "./builder/ImageBuilder.ts"
 import { CacheDirectory } from "./CacheDirectory.ts"
+import { imageKey } from "./imageKey.ts"
 import { ImageError } from "./ImageError.ts"
 import { obtainFile } from "./source/fileSource.ts"
-import { lookUpPackages, obtainPackages } from "./source/packagesSource.ts"
-import { obtainPinned, pinnedKey } from "./source/pinnedSource.ts"
+import { lookUpPackages, obtainPackages, peekPackages } from "./source/packagesSource.ts"
+import { obtainPinned } from "./source/pinnedSource.ts"
 import {
   type ImageReport,
   lookUpKey,
   notice,
+  peekKey,
   progress,
   type SourceRequest,
   type SourceServices
@@ -42,6 +44,8 @@ export interface ImageStoreShape {
     image: Image,
     onReport?: (report: ImageReport) => void
   ) => Effect.Effect<StoredImage, ImageError>
+  /** The image where it is in the cache, without getting it and without counting as a use. */
+  readonly peek: (image: Image) => Effect.Effect<Option.Option<StoredImage>>
 }
 
 /** As errors name it. */
@@ -53,15 +57,30 @@ const nameOf = (source: ImageSource): string => {
       return `build of ${source.recipe} from packages`
     case "File":
       return source.path
+    case "Imported":
+      return `import of ${source.origin}`
   }
 }
 
 const lookUp = (request: SourceRequest, source: ImageSource) => {
   switch (source._tag) {
     case "Pinned":
-      return lookUpKey(request, pinnedKey(source))
+    case "Imported":
+      return lookUpKey(request, imageKey(source.digest))
     case "Packages":
       return lookUpPackages(request, source)
+    case "File":
+      return Effect.succeedNone
+  }
+}
+
+const peekSource = (request: SourceRequest, source: ImageSource) => {
+  switch (source._tag) {
+    case "Pinned":
+    case "Imported":
+      return peekKey(request, imageKey(source.digest))
+    case "Packages":
+      return peekPackages(request, source)
     case "File":
       return Effect.succeedNone
   }
@@ -75,6 +94,10 @@ const obtain = (request: SourceRequest, source: ImageSource) => {
       return obtainPackages(request, source)
     case "File":
       return obtainFile(request, source)
+    case "Imported":
+      return Effect.fail(
+        new ImageError({ reason: { _tag: "ImportGone", image: request.image.id, origin: source.origin } })
+      )
   }
 }
 
@@ -94,7 +117,7 @@ const failedAttempt = (source: ImageSource, error: ImageError): string => {
     ]
     return `can't be downloaded (${distinct.toReversed().join("; ")})`
   }
-  const verb = { Pinned: "be downloaded", Packages: "be built", File: "be read" } as const
+  const verb = { Pinned: "be downloaded", Packages: "be built", File: "be read", Imported: "be found" } as const
   return `can't ${verb[source._tag]} (${error.message.split("\n", 1)[0]})`
 }
 
@@ -106,6 +129,8 @@ const nextAttempt = (source: ImageSource): string => {
       return "building it from Debian's packages"
     case "File":
       return `using ${source.path}`
+    case "Imported":
+      return `using what was imported from ${source.origin}`
   }
 }
 
@@ -147,6 +172,16 @@ const materialize = Effect.fn("ImageStore.materialize")(function* (
   return stored
 })
 
+const peek = Effect.fn("ImageStore.peek")(function* (
+  request: SourceRequest
+): Effect.fn.Return<Option.Option<StoredImage>, never, SourceServices> {
+  for (const source of request.image.sources) {
+    const found = yield* Effect.orElseSucceed(peekSource(request, source), Option.none<StoredImage>)
+    if (Option.isSome(found)) return found
+  }
+  return Option.none()
+})
+
 export class ImageStore extends Context.Service<ImageStore, ImageStoreShape>()("@nix-vm-test/core/ImageStore") {
   static readonly layer = (
     options: ImageStoreOptions
@@ -156,9 +191,16 @@ export class ImageStore extends Context.Service<ImageStore, ImageStoreShape>()("
       Effect.gen(function* () {
         const cache = yield* CacheDirectory
         const services = yield* Effect.context<SourceServices>()
+        const requestFor = (image: Image, report: SourceRequest["report"]): SourceRequest => ({
+          ...options,
+          image,
+          cache,
+          report
+        })
         return ImageStore.of({
           materialize: (image, onReport) =>
-            Effect.provide(materialize({ ...options, image, cache, report: onReport ?? (() => {}) }), services)
+            Effect.provide(materialize(requestFor(image, onReport ?? (() => {}))), services),
+          peek: (image) => Effect.provide(peek(requestFor(image, () => {})), services)
         })
       })
     )

@@ -7,6 +7,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { CacheDirectory } from "./CacheDirectory.ts"
 import { isLocked } from "./FileLock.ts"
+import { importedImages } from "./importedImages.ts"
+import { imageKey } from "./imageKey.ts"
 import { readRecord } from "./ImageRecord.ts"
 import { oldestRunStart } from "./livingRuns.ts"
 import { templateRecordName } from "./Templates.ts"
@@ -25,6 +27,8 @@ export interface CacheEntry {
   readonly lastUsed: Date
   /** A living run has used it since it began, or somebody is making it. */
   readonly inUse: boolean
+  /** A user imported it: nothing can make it again, so cleaning leaves it alone. */
+  readonly imported: boolean
   /** Files and folders. */
   readonly paths: ReadonlyArray<string>
 }
@@ -74,6 +78,8 @@ interface Folder {
   readonly kind: CacheKind
   readonly path: string
   readonly runningSince: number
+  /** Names of what users imported. */
+  readonly imported: ReadonlySet<string>
 }
 
 const entry = Effect.fnUntraced(function* (
@@ -82,7 +88,7 @@ const entry = Effect.fnUntraced(function* (
   paths: ReadonlyArray<string>,
   locked: boolean
 ) {
-  const { kind, runningSince } = folder
+  const { kind, runningSince, imported } = folder
   const record = recordAmong(kind, paths)
   const recordMs = record === undefined ? 0 : yield* modifiedMs(record)
   const lastUsedMs = recordMs > 0 ? recordMs : Math.max(...(yield* Effect.forEach(paths, modifiedMs)))
@@ -95,6 +101,7 @@ const entry = Effect.fnUntraced(function* (
     lastUsed: new Date(lastUsedMs),
     // File times may be a clock tick behind the clock itself.
     inUse: locked || lastUsedMs >= runningSince - 1000,
+    imported: kind === "image" && imported.has(name),
     paths
   }
   return found
@@ -123,6 +130,7 @@ export const cacheContents = Effect.fn("cacheContents")(function* (kinds: Readon
   const { images, prepared, templates, builds } = yield* CacheDirectory
   const folders = { image: images, prepared, template: templates, build: builds }
   const runningSince = yield* oldestRunStart
-  const found = yield* Effect.forEach(kinds, (kind) => entriesOf({ kind, path: folders[kind], runningSince }))
+  const imported = new Set((yield* importedImages).map(({ digest }) => imageKey(digest)))
+  const found = yield* Effect.forEach(kinds, (kind) => entriesOf({ kind, path: folders[kind], runningSince, imported }))
   return found.flatMap((entries) => entries.toSorted((one, other) => other.bytes - one.bytes))
 })

@@ -5,7 +5,7 @@ import type { CacheEntry, CacheKind } from "./cacheContents.ts"
 import { cacheContents } from "./cacheContents.ts"
 
 export interface CollectOptions {
-  /** Bytes that may stay. What is in use stays in any case, and counts. */
+  /** Bytes that may stay. What is in use or was imported stays in any case, and counts. */
   readonly maxBytes: number
   /** Default: everything. */
   readonly kinds?: ReadonlyArray<CacheKind> | undefined
@@ -23,7 +23,7 @@ const rank = ({ kind }: CacheEntry): number => (kind === "image" ? 1 : 0)
 /** What has to go, in this order. */
 export const chooseGarbage = (entries: ReadonlyArray<CacheEntry>, maxBytes: number): ReadonlyArray<CacheEntry> => {
   const candidates = entries
-    .filter(({ inUse }) => !inUse)
+    .filter(({ inUse, imported }) => !inUse && !imported)
     .toSorted((one, other) => rank(one) - rank(other) || one.lastUsed.getTime() - other.lastUsed.getTime())
   const chosen: Array<CacheEntry> = []
   let left = total(entries)

@@ -31,17 +31,23 @@ const preparedFrom = (options: PreparedOptions, folder: string): StoredImage => 
   installedAgent: true
 })
 
-/** The prepared image of this key; none where it was not made yet, or has another size than it had. */
-export const lookUpPrepared = Effect.fnUntraced(function* (options: PreparedOptions) {
+/** The prepared image of this key; none where it was not made yet, or has another size than it had. Its time of use stays. */
+export const peekPrepared = Effect.fnUntraced(function* (options: PreparedOptions) {
   const { prepared } = yield* CacheDirectory
   const recordPath = `${prepared}/${options.key}.json`
   const record = yield* readRecord(recordPath, ImageRecord)
   if (Option.isNone(record)) return Option.none<StoredImage>()
   const image = preparedFrom(options, prepared)
   const size = yield* fileSize(image.path)
-  if (!Option.contains(size, record.value.bytes)) return Option.none()
-  yield* markUsed(recordPath)
-  return Option.some(image)
+  return Option.contains(size, record.value.bytes) ? Option.some(image) : Option.none()
+})
+
+/** The same for somebody who uses it. */
+export const lookUpPrepared = Effect.fnUntraced(function* (options: PreparedOptions) {
+  const { prepared } = yield* CacheDirectory
+  const found = yield* peekPrepared(options)
+  if (Option.isSome(found)) yield* markUsed(`${prepared}/${options.key}.json`)
+  return found
 })
 
 /** Keeps others from making the same prepared image until the Scope closes. */

@@ -25,6 +25,7 @@ const entry = (
   bytes: 100,
   lastUsed: new Date(Date.UTC(2026, 0, 31 - daysOld)),
   inUse: false,
+  imported: false,
   paths: [],
   ...more
 })

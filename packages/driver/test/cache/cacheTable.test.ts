@@ -13,6 +13,7 @@ it("aligns what the cache holds and adds it up", () => {
       bytes: 1500 * mebibyte,
       lastUsed: new Date(2026, 0, 2, 3, 4),
       inUse: false,
+      imported: false,
       paths: []
     },
     {
@@ -22,6 +23,7 @@ it("aligns what the cache holds and adds it up", () => {
       bytes: 180.2 * mebibyte,
       lastUsed: new Date(2026, 0, 2, 3, 4),
       inUse: true,
+      imported: false,
       paths: []
     }
   ]

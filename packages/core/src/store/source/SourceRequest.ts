@@ -70,7 +70,7 @@ const toStoredImage = (request: SourceRequest, key: string, record: ImageRecord)
 }
 
 /** An image of the cache by its key; none where its disk is missing or has another size than it had. */
-export const lookUpKey = Effect.fnUntraced(function* (
+export const peekKey = Effect.fnUntraced(function* (
   request: SourceRequest,
   key: string
 ): Effect.fn.Return<Option.Option<StoredImage>, never, FileSystem.FileSystem> {
@@ -78,9 +78,17 @@ export const lookUpKey = Effect.fnUntraced(function* (
   if (Option.isNone(record)) return Option.none()
   const stored = toStoredImage(request, key, record.value)
   const size = yield* fileSize(stored.path)
-  if (!Option.contains(size, record.value.bytes)) return Option.none()
-  yield* markUsed(recordPath(request, key))
-  return Option.some(stored)
+  return Option.contains(size, record.value.bytes) ? Option.some(stored) : Option.none()
+})
+
+/** The same for somebody who uses it: what has not been used for longest goes first when the cache is cleaned. */
+export const lookUpKey = Effect.fnUntraced(function* (
+  request: SourceRequest,
+  key: string
+): Effect.fn.Return<Option.Option<StoredImage>, never, FileSystem.FileSystem> {
+  const stored = yield* peekKey(request, key)
+  if (Option.isSome(stored)) yield* markUsed(recordPath(request, key))
+  return stored
 })
 
 /** Remembers an image whose files are in their places, and gives it. */

@@ -1,10 +1,8 @@
 /** Images that are built here from a distribution's own packages. */
-import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { StoredImage } from "../../plan/StoredImage.ts"
 import type { PackagesSource } from "../../spec/Image.ts"
 import { debianRelease } from "../builder/debianRelease.ts"
@@ -12,14 +10,17 @@ import { debianSources } from "../builder/debianSources.ts"
 import { buildImage, buildKey, type BuiltImage } from "../builder/ImageBuilder.ts"
 import { type Recipe, recipes } from "../builder/Recipe.ts"
 import { adoptFile } from "../adoptFile.ts"
+import { hashFile } from "../hashFile.ts"
 import { hostRefusal } from "../hostRefusal.ts"
 import { ImageError } from "../ImageError.ts"
 import { BuildRecord, fileSize, readRecord, writeRecord } from "../ImageRecord.ts"
+import { imageKey } from "../imageKey.ts"
 import { inspectDisk } from "../Qcow.ts"
 import {
   lockIn,
   lookUpKey,
   notice,
+  peekKey,
   progress,
   remember,
   type SourceRequest,
@@ -47,10 +48,14 @@ const recordPathOf = Effect.fnUntraced(function* (request: SourceRequest, recipe
   return `${request.cache.builds}/${recipe.name}-${key}.json`
 })
 
-const earlierBuild = Effect.fnUntraced(function* (request: SourceRequest, recordPath: string) {
+const earlierBuild = Effect.fnUntraced(function* (
+  request: SourceRequest,
+  recordPath: string,
+  look: typeof lookUpKey = lookUpKey
+) {
   const record = yield* readRecord(recordPath, BuildRecord)
   if (Option.isNone(record)) return Option.none<EarlierBuild>()
-  const stored = yield* lookUpKey(request, record.value.key)
+  const stored = yield* look(request, record.value.key)
   return Option.map(stored, (found): EarlierBuild => ({ record: record.value, stored: found }))
 })
 
@@ -66,15 +71,15 @@ export const lookUpPackages = Effect.fnUntraced(function* (
   return Option.map(Option.filter(earlier, isFresh), (build) => build.stored)
 })
 
-const digestOf = (path: string) =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const hash = createHash("sha256")
-    yield* Stream.runForEach(fs.stream(path, { chunkSize: 1024 * 1024 }), (chunk) =>
-      Effect.sync(() => void hash.update(chunk))
-    )
-    return hash.digest("hex")
-  }).pipe(Effect.mapError(hostRefusal({ operation: "read", path })))
+/** The image as it was last built, however long ago; its time of use stays. */
+export const peekPackages = Effect.fnUntraced(function* (
+  request: SourceRequest,
+  source: PackagesSource
+): Effect.fn.Return<Option.Option<StoredImage>, ImageError, SourceServices> {
+  const recipe = yield* findRecipe(source)
+  const earlier = yield* earlierBuild(request, yield* recordPathOf(request, recipe), peekKey)
+  return Option.map(earlier, (build) => build.stored)
+})
 
 /** Moves what was built into the cache, under its digest. */
 const adopt = Effect.fnUntraced(function* (request: SourceRequest, recipe: Recipe, built: BuiltImage) {
@@ -83,7 +88,7 @@ const adopt = Effect.fnUntraced(function* (request: SourceRequest, recipe: Recip
   progress(request, "verify", "computing the digest of the disk")
   const facts = yield* inspectDisk({ imageTool: request.imageTool, path: built.disk })
   const bytes = Option.getOrElse(yield* fileSize(built.disk), () => 0)
-  const key = `sha256-${yield* digestOf(built.disk)}`
+  const key = imageKey(yield* hashFile({ path: built.disk, algorithm: "sha256" }))
   yield* Effect.mapError(
     fs.makeDirectory(images, { recursive: true }),
     hostRefusal({ operation: "make", path: images })

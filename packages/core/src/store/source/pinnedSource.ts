@@ -7,15 +7,13 @@ import type { StoredImage } from "../../plan/StoredImage.ts"
 import type { PinnedSource } from "../../spec/Image.ts"
 import { download, type DownloadProgress } from "../Download.ts"
 import type { ImageError } from "../ImageError.ts"
+import { imageKey } from "../imageKey.ts"
 import { fileSize } from "../ImageRecord.ts"
 import { inspectDisk } from "../Qcow.ts"
 import { lockIn, lookUpKey, progress, remember, type SourceRequest, type SourceServices } from "./SourceRequest.ts"
 
 /** Least time between two reports about one download, milliseconds: a chunk comes every few of them. */
 const reportIntervalMs = 200
-
-/** The image's key in the cache. */
-export const pinnedKey = (source: PinnedSource): string => `${source.digest.algorithm}-${source.digest.hex}`
 
 /** Reports a download every now and then, and its end. */
 const reporter = (request: SourceRequest, source: PinnedSource) => {
@@ -35,7 +33,7 @@ export const obtainPinned = Effect.fn("ImageStore.pinned")(function* (
   source: PinnedSource
 ): Effect.fn.Return<StoredImage, ImageError, SourceServices | Scope.Scope> {
   const { cache, image, imageTool } = request
-  const key = pinnedKey(source)
+  const key = imageKey(source.digest)
   yield* lockIn(request, cache.images, key)
   const there = yield* lookUpKey(request, key)
   if (Option.isSome(there)) return there.value
