@@ -13,10 +13,11 @@ import { checkpoint } from "./checkpoint.ts"
 import { clone } from "./clone.ts"
 import { clones } from "./clones.ts"
 import { commands } from "./commands.ts"
+import { shell } from "./shell.ts"
 import { startup } from "./startup.ts"
 import { transfer } from "./transfer.ts"
 
-const benches: ReadonlyArray<Bench> = [commands, transfer, startup, clone, clones, checkpoint]
+const benches: ReadonlyArray<Bench> = [commands, transfer, startup, shell, clone, clones, checkpoint]
 
 const digits = (value: number): string => value.toFixed(Math.abs(value) < 100 ? 2 : 0)
 

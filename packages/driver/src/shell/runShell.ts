@@ -8,7 +8,8 @@ import { makeEscapeKeys } from "./escapeKeys.ts"
 import { isAtTerminal, takeTerminal } from "./LocalTerminal.ts"
 import { stdinBytes, writeBytes } from "./standardStreams.ts"
 
-const loginShell = ["bash", "--login"]
+/** No login shell: it has the environment of a test's commands, and is there in half the time. */
+const shell = ["bash"]
 
 /** Shows what the process writes until it has ended. */
 const show = (guest: GuestProcess): Effect.Effect<number, GuestError> =>
@@ -21,7 +22,7 @@ const show = (guest: GuestProcess): Effect.Effect<number, GuestError> =>
 const interactive = Effect.fnUntraced(function* (channel: GuestChannel) {
   const terminal = yield* takeTerminal
   const guest = yield* channel
-    .spawn({ command: loginShell, terminal: terminal.size() })
+    .spawn({ command: shell, terminal: terminal.size() })
     .pipe(Effect.onError(() => terminal.reset))
   const isEscape = makeEscapeKeys()
   const typed = terminal.keys.pipe(
@@ -36,9 +37,9 @@ const interactive = Effect.fnUntraced(function* (channel: GuestChannel) {
 })
 
 const fedFromStdin = Effect.fnUntraced(function* (channel: GuestChannel) {
-  return yield* show(yield* channel.spawn({ command: loginShell, stdin: stdinBytes }))
+  return yield* show(yield* channel.spawn({ command: shell, stdin: stdinBytes }))
 })
 
-/** Runs a root login shell to its end. Interrupted when the person typed the way out. */
+/** Runs a root shell to its end. Interrupted when the person typed the way out. */
 export const runShell = (channel: GuestChannel): Effect.Effect<number, GuestError, Scope.Scope> =>
   isAtTerminal() ? interactive(channel) : fedFromStdin(channel)
