@@ -15,7 +15,7 @@ const packagesSources = (family: Family, row: RegistryImage): ReadonlyArray<Imag
 
 export const toImage = (familyName: string, row: RegistryImage): Image => {
   const family = familyNamed(familyName)
-  const { version, architecture, urls, digest, size } = row
+  const { version, architecture, urls, digest, size, endOfLife } = row
   return {
     id: `${familyName}:${version}`,
     family: familyName,
@@ -26,6 +26,7 @@ export const toImage = (familyName: string, row: RegistryImage): Image => {
       ...packagesSources(family, row)
     ],
     format: "qcow2",
-    facts: factsOf(family, version)
+    facts: factsOf(family, version),
+    endOfLife
   }
 }

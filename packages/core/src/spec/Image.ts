@@ -96,6 +96,8 @@ export const Image = Schema.Struct({
   /** Tried in their order: the first that can be had is used. */
   sources: Schema.NonEmptyArray(ImageSource),
   format: Schema.Literals(["qcow2", "raw"]),
-  facts: ImageFacts
+  facts: ImageFacts,
+  /** Day after which nobody mends the release any more, such as `2028-06-30`; absent where it is not known. */
+  endOfLife: Schema.optionalKey(Schema.String)
 })
 export type Image = typeof Image.Type

@@ -9,6 +9,7 @@ import { KvmProbe } from "@nix-vm-test/core/qemu/KvmProbe"
 import { Qemu } from "@nix-vm-test/core/qemu/Qemu"
 import { CacheDirectory } from "@nix-vm-test/core/store/CacheDirectory"
 import { ImageStore } from "@nix-vm-test/core/store/ImageStore"
+import { withImportedImages } from "@nix-vm-test/core/store/withImportedImages"
 import { catalogLayer } from "@nix-vm-test/distributions/Catalog"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -32,7 +33,9 @@ const images = Layer.unwrap(
   Effect.map(Qemu, ({ imageTool }) => ImageStore.layer({ imageTool, agentUnit: installedAgentUnit() }))
 ).pipe(Layer.provide([cache, host, qemu]))
 
+const catalog = withImportedImages.pipe(Layer.provide([catalogLayer, cache, host]))
+
 const events = Steps.layer.pipe(Layer.provideMerge(EventBus.layer))
 
 /** The run's services; building them finds QEMU and fails when there is none. */
-export const runServices = Layer.mergeAll(host, cache, qemu, accelerator, images, events, catalogLayer)
+export const runServices = Layer.mergeAll(host, cache, qemu, accelerator, images, events, catalog)
