@@ -7,6 +7,7 @@
  * to be otherwise.
  */
 import { spawn as nodeSpawn } from "node:child_process"
+import { Duplex } from "node:stream"
 import type * as stream from "node:stream"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -52,10 +53,16 @@ export interface SpawnOptions {
   readonly stdin?: string | undefined
   /** Called for every chunk, in order; without it stdout goes nowhere. */
   readonly onStdout?: ((chunk: Uint8Array) => void) | undefined
+  /** Called for every chunk, in order, beside `stderrTail`. */
+  readonly onStderr?: ((chunk: Uint8Array) => void) | undefined
+  /** Gives the process one end of a socket as its descriptor 3; the other is `socket`. Default: false. */
+  readonly withSocket?: boolean | undefined
 }
 
 export interface ChildProcess {
   readonly pid: number
+  /** Our end of the process's descriptor 3, where it was asked for. */
+  readonly socket: Duplex | undefined
   /** Completes when the process has ended and its stderr is read. */
   readonly exited: Effect.Effect<ProcessExit>
   /** The last {@link stderrTailBytes} bytes of stderr so far. */
@@ -71,7 +78,7 @@ export interface ProcessOutput {
   readonly stderr: string
 }
 
-export interface RunOptions extends Omit<SpawnOptions, "onStdout"> {
+export interface RunOptions extends Omit<SpawnOptions, "onStdout" | "onStderr" | "withSocket"> {
   /** Milliseconds until the process is killed. */
   readonly timeoutMs: number
 }
@@ -143,7 +150,13 @@ const launch = (options: SpawnOptions) => {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     detached: true,
-    stdio: [options.stdin === undefined ? "ignore" : "pipe", options.onStdout === undefined ? "ignore" : "pipe", "pipe"]
+    stdio: [
+      options.stdin === undefined ? "ignore" : "pipe",
+      options.onStdout === undefined ? "ignore" : "pipe",
+      "pipe",
+      // Node makes a pipe of a child's as a pair of connected sockets.
+      ...(options.withSocket === true ? (["pipe"] as const) : [])
+    ]
   })
 }
 
@@ -166,7 +179,9 @@ const start = (options: SpawnOptions) =>
     const { pid } = child
     if (pid === undefined) return
     child.stderr?.on("data", (chunk: Uint8Array) => stderr.push(chunk))
+    if (options.onStderr !== undefined) child.stderr?.on("data", options.onStderr)
     if (options.onStdout !== undefined) child.stdout?.on("data", options.onStdout)
+    const socket = child.stdio[3]
     if (child.stdin !== null && options.stdin !== undefined) feed(child.stdin, options.stdin)
     child.once("exit", (code, signal) => {
       const finish = () =>
@@ -183,6 +198,7 @@ const start = (options: SpawnOptions) =>
       Effect.succeed({
         child: {
           pid,
+          socket: socket instanceof Duplex ? socket : undefined,
           exited: Deferred.await(ended),
           stderrTail: Effect.sync(() => stderr.toString()),
           signal: (signal) => Effect.sync(() => void child.kill(signal))

@@ -70,7 +70,11 @@ export class MachineError extends Schema.TaggedError<MachineError>()("MachineErr
   /** What to do about it, where that is known. */
   hint: Schema.optionalKey(Schema.String)
 }) {
+  /** The message without the machine's name. */
+  get detail(): string {
+    return explain(this.reason)
+  }
   override get message(): string {
-    return `${this.machine}: ${explain(this.reason)}`
+    return `${this.machine}: ${this.detail}`
   }
 }

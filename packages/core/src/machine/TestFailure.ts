@@ -43,8 +43,12 @@ export const FileRefused = Schema.TaggedStruct("FileRefused", {
 })
 /** The script threw, rejected, or an assertion of any library in it failed. */
 export const ScriptThrew = Schema.TaggedStruct("ScriptThrew", { name: Schema.String, text: Schema.String })
-/** The script called `process.exit`. */
-export const ScriptExited = Schema.TaggedStruct("ScriptExited", { exitCode: Schema.Int })
+/** The script wanted to end the process. */
+export const ScriptExited = Schema.TaggedStruct("ScriptExited", {
+  /** Such as `process.exit`. */
+  call: Schema.String,
+  exitCode: Schema.Int
+})
 /** The test's own time is over. */
 export const GlobalTimeout = Schema.TaggedStruct("GlobalTimeout", {
   seconds: Schema.Finite,
@@ -90,7 +94,7 @@ const explain = (reason: TestFailureReason): string => {
     case "ScriptThrew":
       return reason.text
     case "ScriptExited":
-      return `the script called process.exit(${reason.exitCode}); a test ends by returning or throwing`
+      return `the script called ${reason.call}(${reason.exitCode}); a test ends by coming to its end or throwing`
     case "GlobalTimeout":
       return `the test did not end within ${reason.seconds} s${reason.running.length === 0 ? "" : `; still running: ${reason.running.join("; ")}`}`
     case "NotPossible":
@@ -103,8 +107,12 @@ export class TestFailure extends Schema.TaggedError<TestFailure>()("TestFailure"
   machine: Schema.optionalKey(Schema.String),
   evidence: Schema.Array(Evidence)
 }) {
+  /** The message without the machine's name. */
+  get detail(): string {
+    return explain(this.reason)
+  }
   override get message(): string {
     const where = this.machine === undefined ? "" : `${this.machine}: `
-    return where + explain(this.reason)
+    return where + this.detail
   }
 }

@@ -3,6 +3,7 @@
  * caller's along.
  */
 import * as Effect from "effect/Effect"
+import type { ScriptFrame } from "../events/Event.ts"
 
 /** Frames of the call by error; beside the error, so that the error's class stays as it was declared. */
 const sites = new WeakMap<object, string>()
@@ -19,3 +20,12 @@ export const markCallSite = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Ef
 
 /** The stack of the call that an error came from: the script's, where one is known, else the error's own. */
 export const callSiteOf = (error: Error): string => sites.get(error) ?? error.stack ?? ""
+
+/** Frames that a script's host knows better than any stack of ours: those of a script in another process. */
+const hosted = new WeakMap<object, ReadonlyArray<ScriptFrame>>()
+
+/** Gives an error the frames of the script that it ended, innermost first. */
+export const placeInScript = (error: Error, frames: ReadonlyArray<ScriptFrame>): void => void hosted.set(error, frames)
+
+/** The frames that an error was given, if any. */
+export const placeOf = (error: Error): ReadonlyArray<ScriptFrame> | undefined => hosted.get(error)

@@ -12,6 +12,7 @@ import { EventBus } from "../events/EventBus.ts"
 import { Steps } from "../machine/Steps.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
 import { runLimited } from "../script/runLimited.ts"
+import type { RunScriptOptions } from "../script/runScript.ts"
 import type { TestBody } from "../script/TestDefinition.ts"
 import { blameEmulation } from "./blameEmulation.ts"
 import { failureOf } from "./failureOf.ts"
@@ -30,7 +31,11 @@ export interface RunResult {
   readonly failures: ReadonlyArray<Failure>
 }
 
-const runBody = Effect.fnUntraced(function* (body: TestBody, plan: TestPlan, machines: ReadonlyArray<RunMachine>) {
+const runBody = Effect.fnUntraced(function* (
+  body: RunScriptOptions["body"],
+  plan: TestPlan,
+  machines: ReadonlyArray<RunMachine>
+) {
   yield* runLimited({
     body,
     machines: Object.fromEntries(machines.map(({ machine }) => [machine.name, machine])),
@@ -45,9 +50,11 @@ const startAll = (machines: ReadonlyArray<RunMachine>) =>
   Effect.forEach(machines, ({ power }) => Effect.ignore(power.start), { concurrency: "unbounded", discard: true })
 
 const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
-  const { plan, machines } = yield* openMachines(options)
+  const { body: given } = options
+  const opening = given.style === "hosted" ? given.open : Effect.succeed(given)
+  const [{ plan, machines }, body] = yield* Effect.all([openMachines(options), opening], { concurrency: "unbounded" })
   const starting = yield* Effect.forkChild(startAll(machines))
-  const exit = yield* Effect.exit(blameEmulation(runBody(options.body, plan, machines), machines)).pipe(
+  const exit = yield* Effect.exit(blameEmulation(runBody(body, plan, machines), machines)).pipe(
     // Before the machines' scopes close, or a start that is under way would see its QEMU die.
     Effect.ensuring(Fiber.interrupt(starting))
   )

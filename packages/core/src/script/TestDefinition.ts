@@ -5,9 +5,12 @@
  * It is recognised by a property rather than by a class, so that a script may import another copy of this package than the driver is.
  */
 import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { EventBusShape } from "../events/EventBus.ts"
 import type { Checkpoint } from "../machine/Checkpoint.ts"
 import type { Machine } from "../machine/Machine.ts"
 import type { OperationError } from "../machine/MachineContext.ts"
+import type { StepsShape } from "../machine/Steps.ts"
 import type { PromiseMachine } from "../promise/PromiseMachine.ts"
 import type { MachineSpecInput } from "../spec/MachineSpec.ts"
 import type { TestSpecInput } from "../spec/TestSpec.ts"
@@ -62,7 +65,24 @@ export interface EffectBody {
   script(context: EffectHelpers<string>): Effect.Effect<unknown, unknown>
 }
 
-export type TestBody = PromiseBody | EffectBody
+/** What the host of a script in another process works with. */
+export interface ScriptHost {
+  readonly machines: Readonly<Record<string, Machine>>
+  readonly bus: EventBusShape
+  readonly steps: StepsShape
+}
+
+/** Runs a script to its end; its outcome is the effect's own. */
+export type RunHosted = (host: ScriptHost) => Effect.Effect<void, OperationError>
+
+/** A script that another process runs, such as one in another language. */
+export interface HostedBody {
+  readonly style: "hosted"
+  /** Makes it ready to run, while the machines are made ready to start; what is wrong with the script is told before anything boots. */
+  readonly open: Effect.Effect<RunHosted, Error, Scope.Scope>
+}
+
+export type TestBody = PromiseBody | EffectBody | HostedBody
 
 /** Everything of a spec but its script, as a test script writes it. */
 export interface TestOptions<Machines extends Readonly<Record<string, MachineSpecInput>>> extends Omit<

@@ -28,7 +28,7 @@ export const guardScript = <A, E, R>(script: Effect.Effect<A, E, R>): Effect.Eff
       process.exit = (code?: unknown): never => {
         const stop = new ScriptExit("process.exit was called")
         const failure = new TestFailure({
-          reason: { _tag: "ScriptExited", exitCode: numberOf(code ?? process.exitCode) },
+          reason: { _tag: "ScriptExited", call: "process.exit", exitCode: numberOf(code ?? process.exitCode) },
           evidence: []
         })
         if (stop.stack !== undefined) failure.stack = stop.stack

@@ -1,11 +1,8 @@
 /** Runs a test's script against the machines of a run; every way in which a script can end is an outcome here. */
 import * as Effect from "effect/Effect"
 import type { EventBody } from "../events/Event.ts"
-import type { EventBusShape } from "../events/EventBus.ts"
-import type { Machine } from "../machine/Machine.ts"
 import { MachineError } from "../machine/MachineError.ts"
 import { makeMachineGroup } from "../machine/MachineGroup.ts"
-import type { StepsShape } from "../machine/Steps.ts"
 import { CurrentStep } from "../machine/Steps.ts"
 import { TestFailure } from "../machine/TestFailure.ts"
 import type { PromiseMachine } from "../promise/PromiseMachine.ts"
@@ -13,13 +10,11 @@ import { promiseMachine } from "../promise/PromiseMachine.ts"
 import { makeRunPromise } from "../promise/RunPromise.ts"
 import { guardScript } from "./guardScript.ts"
 import { scriptThrew } from "./scriptThrew.ts"
-import type { EffectBody, PromiseBody, TestBody } from "./TestDefinition.ts"
+import type { EffectBody, PromiseBody, RunHosted, ScriptHost } from "./TestDefinition.ts"
 
-export interface RunScriptOptions {
-  readonly body: TestBody
-  readonly machines: Readonly<Record<string, Machine>>
-  readonly bus: EventBusShape
-  readonly steps: StepsShape
+export interface RunScriptOptions extends ScriptHost {
+  /** A hosted script comes opened. */
+  readonly body: PromiseBody | EffectBody | RunHosted
 }
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Readonly<Record<string, B>> =>
@@ -70,6 +65,7 @@ const runPromiseScript = Effect.fnUntraced(function* (options: RunScriptOptions,
 /** Runs the script to its end; an exception, a rejection and a call of `process.exit` are failures of the test. */
 export const runScript = (options: RunScriptOptions): Effect.Effect<void, TestFailure | MachineError> => {
   const { body } = options
+  if (typeof body === "function") return body(options)
   const script =
     body.style === "effect" ? runEffectScript(options, body) : Effect.scoped(runPromiseScript(options, body))
   return guardScript(script).pipe(

@@ -10,6 +10,9 @@ import { decodeSpec, decodeSpecJson } from "@nix-vm-test/core/spec/decodeSpec"
 import type { TestSpec } from "@nix-vm-test/core/spec/TestSpec"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { pythonBody } from "../python/pythonBody.ts"
+import type { PythonScript } from "../python/PythonScript.ts"
+import { pythonScriptOfFile, pythonScriptOfText } from "../python/PythonScript.ts"
 import { importFailed } from "./importFailed.ts"
 import { importModule } from "./scriptModules.ts"
 
@@ -84,22 +87,25 @@ const fromDefinition = Effect.fnUntraced(function* (file: string, definition: Te
   return { spec, body: definition.body, baseDirectory: path.dirname(file) } satisfies LoadedTest
 })
 
+const pythonOf = (spec: TestSpec, script: PythonScript): TestBody =>
+  pythonBody({ script, machines: Object.keys(spec.machines), command: "python3" })
+
 const fromSpec = Effect.fnUntraced(function* (file: string, text: string) {
   const spec = yield* Effect.fromResult(decodeSpecJson({ text, origin: file }))
   const baseDirectory = path.dirname(file)
   if (spec.script === undefined) {
     return yield* new UsageError({ text: `${file} names no script`, hint: 'add "script": { "file": "./test.ts" }' })
   }
-  if ("python" in spec.script || spec.script.file.endsWith(".py")) {
-    return yield* new UsageError({
-      text: `${file}: this version runs no Python scripts`,
-      hint: "write the script in TypeScript: testScript(async ({ … }) => …)"
-    })
+  yield* checkNames(spec)
+  if ("python" in spec.script) {
+    return { spec, body: pythonOf(spec, pythonScriptOfText(spec.script.python)), baseDirectory } satisfies LoadedTest
   }
   const script = path.resolve(baseDirectory, spec.script.file)
   yield* checkThere(script, `${file}: script`)
+  if (script.endsWith(".py")) {
+    return { spec, body: pythonOf(spec, yield* pythonScriptOfFile(script)), baseDirectory } satisfies LoadedTest
+  }
   const definition = yield* importScript(script)
-  yield* checkNames(spec)
   return { spec, body: definition.body, baseDirectory } satisfies LoadedTest
 })
 

@@ -1,0 +1,19 @@
+"""Durations as NixOS' test driver takes them: `timedelta`, or a number of seconds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Optional, Union
+
+Duration = Union[timedelta, int, float]
+
+#: Default of nearly all waits.
+DEFAULT_TIMEOUT = timedelta(minutes=15)
+
+
+def seconds_of(duration: Duration) -> float:
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
+def optional_seconds(duration: Optional[Duration]) -> Optional[float]:
+    return None if duration is None else seconds_of(duration)
