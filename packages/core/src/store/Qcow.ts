@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { ChildProcesses } from "../host/ChildProcesses.ts"
 import { hostRefusal } from "./hostRefusal.ts"
 import { ImageError } from "./ImageError.ts"
@@ -44,16 +45,21 @@ export interface QcowOptions {
 /** Long enough for a slow disk under load; `qemu-img` itself takes milliseconds. */
 const toolTimeoutMs = 120_000
 
-const runTool = Effect.fnUntraced(function* (options: QcowOptions & { readonly args: ReadonlyArray<string> }) {
+/** Copying a whole disk takes minutes on slow storage. */
+const copyTimeoutMs = 60 * 60_000
+
+const runTool = Effect.fnUntraced(function* (
+  options: QcowOptions & { readonly args: ReadonlyArray<string>; readonly timeoutMs?: number }
+) {
   const processes = yield* ChildProcesses
-  const { imageTool, path } = options
+  const { imageTool, path, timeoutMs = toolTimeoutMs } = options
   const refuse = (detail: string) =>
     new ImageError({ reason: { _tag: "HostRefused", operation: "run qemu-img on", path, detail } })
   const output = yield* processes
-    .run({ command: imageTool, args: options.args, timeoutMs: toolTimeoutMs })
+    .run({ command: imageTool, args: options.args, timeoutMs })
     .pipe(Effect.mapError((error) => refuse(error.message)))
   const { exit, stdout, stderr } = output
-  if (Option.isNone(exit)) return yield* refuse(`no answer within ${toolTimeoutMs / 1000} s`)
+  if (Option.isNone(exit)) return yield* refuse(`no answer within ${timeoutMs / 1000} s`)
   const { code } = exit.value
   return { code: code ?? -1, stdout, detail: stderr.trim() || `exit status ${code}` }
 })
@@ -130,7 +136,7 @@ export const checkWhole = Effect.fn("Qcow.checkWhole")(function* (
   if (faults > 0) return yield* truncated(`qemu-img found ${faults} faults in its tables`)
 })
 
-const overlayRefused = (operation: string, path: string, detail: string): ImageError =>
+const copyRefused = (operation: string, path: string, detail: string): ImageError =>
   new ImageError({
     reason: /No space left/u.test(detail) ? { _tag: "NoSpace", path } : { _tag: "HostRefused", operation, path, detail }
   })
@@ -152,7 +158,7 @@ export const createOverlay = Effect.fn("Qcow.createOverlay")(function* (
   const size = Math.max(options.size ?? 0, base.virtualSize)
   if (Buffer.byteLength(base.path) > longestBasePath) {
     const detail = `the path of its base has more than ${longestBasePath} bytes: ${base.path}`
-    return yield* overlayRefused("make the overlay", path, detail)
+    return yield* copyRefused("make the overlay", path, detail)
   }
   const content = qcowContent({ base, size })
   yield* Effect.mapError(fs.writeFile(path, content), hostRefusal({ operation: "write", path }))
@@ -175,5 +181,26 @@ export const copyOverlay = Effect.fn("Qcow.copyOverlay")(function* (
   const { base, path, target } = options
   const args = ["convert", "-f", "qcow2", "-O", "qcow2", "-F", base.format, "-B", base.path, path, target]
   const answer = yield* runTool({ ...options, args })
-  if (answer.code !== 0) return yield* overlayRefused("copy the overlay to", target, answer.detail)
+  if (answer.code !== 0) return yield* copyRefused("copy the overlay to", target, answer.detail)
 })
+
+export interface ExportOptions extends QcowOptions {
+  /** Absolute path of a file that is not there yet. */
+  readonly target: string
+  /** Takes several times as long. */
+  readonly compress: boolean
+}
+
+/** Copies a disk with all that it takes from its bases into one qcow2 that needs no other file; whole, or not at all. */
+export const exportDisk = Effect.fn("Qcow.export")(function* (
+  options: ExportOptions
+): Effect.fn.Return<void, ImageError, ChildProcesses | FileSystem.FileSystem | Scope.Scope> {
+  const { path, target, compress } = options
+  const fs = yield* FileSystem.FileSystem
+  const beside = `${target}.${process.pid}`
+  yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(beside, { force: true })))
+  const args = ["convert", "-U", "-O", "qcow2", ...(compress ? ["-c"] : []), path, beside]
+  const answer = yield* runTool({ ...options, args, timeoutMs: copyTimeoutMs })
+  if (answer.code !== 0) return yield* copyRefused("write", target, answer.detail)
+  yield* Effect.mapError(fs.rename(beside, target), hostRefusal({ operation: "write", path: target }))
+}, Effect.scoped)

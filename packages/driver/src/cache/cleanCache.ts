@@ -8,7 +8,8 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { cacheTable, sizeText } from "./cacheTable.ts"
+import { sizeText } from "../sizeText.ts"
+import { cacheTable } from "./cacheTable.ts"
 
 export interface CleanCacheOptions {
   /** A size with its unit. */

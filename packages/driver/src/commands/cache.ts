@@ -15,7 +15,7 @@ const ls = Command.make("ls", { json }, (options) =>
   Command.withDescription("List images, prepared images, templates of booted guests, and what images were built from")
 )
 
-const gc = Command.make(
+export const gc = Command.make(
   "gc",
   {
     maxSize: Flag.String("max-size").pipe(

@@ -9,23 +9,15 @@ import { download, type DownloadProgress } from "../Download.ts"
 import type { ImageError } from "../ImageError.ts"
 import { imageKey } from "../imageKey.ts"
 import { fileSize } from "../ImageRecord.ts"
+import { occasionally } from "../occasionally.ts"
 import { inspectDisk } from "../Qcow.ts"
 import { lockIn, lookUpKey, progress, remember, type SourceRequest, type SourceServices } from "./SourceRequest.ts"
 
-/** Least time between two reports about one download, milliseconds: a chunk comes every few of them. */
-const reportIntervalMs = 200
-
-/** Reports a download every now and then, and its end. */
-const reporter = (request: SourceRequest, source: PinnedSource) => {
-  let last = 0
-  return ({ url, doneBytes, totalBytes }: DownloadProgress): void => {
-    const now = performance.now()
+const reporter = (request: SourceRequest, source: PinnedSource) =>
+  occasionally(({ url, doneBytes, totalBytes }: DownloadProgress) => {
     const total = totalBytes ?? source.size
-    if (now - last < reportIntervalMs && doneBytes !== total) return
-    last = now
     progress(request, "download", `downloading from ${new URL(url).host}`, { done: doneBytes, total, unit: "bytes" })
-  }
-}
+  })
 
 /** Downloads the disk, unless another process did so while this one waited for it. */
 export const obtainPinned = Effect.fn("ImageStore.pinned")(function* (
