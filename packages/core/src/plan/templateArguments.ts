@@ -1,6 +1,7 @@
 /** QEMU's arguments for sealing a booted guest as a template, and for cloning it: the same machine, with its RAM in a file. */
 import { createHash } from "node:crypto"
 import type { MachinePlan } from "./MachinePlan.ts"
+import type { TemplateIdentity } from "./TemplateIdentity.ts"
 
 /** Changes when templates of before can't be used any more. */
 const templateVersion = 2
@@ -83,15 +84,18 @@ const ofTheRun: Readonly<Record<string, RegExp>> = {
 /** `-name` is the test's; kernel and initrd lie where the cache is, and come with the image, which the key has already. */
 const notOfTheGuest: ReadonlyArray<string> = ["-name", "-kernel", "-initrd"]
 
-/** Identifies a template: everything that its guest was made from. */
-export const templateKey = ({ plan, qemuBuildId, agentDigest, hostCpu }: TemplateInputs): string => {
+/** Everything that a template's guest was made from. */
+export const templateIdentity = ({ plan, qemuBuildId, agentDigest, hostCpu }: TemplateInputs): TemplateIdentity => {
   const machine = pairs(plan.devices.base)
     .filter(([flag]) => !notOfTheGuest.includes(flag))
     .map(([flag, value]) => {
       const changing = ofTheRun[flag]
-      return [flag, changing === undefined ? value : value.replace(changing, "")]
+      return [flag, changing === undefined ? value : value.replace(changing, "")] as const
     })
   const cpu = plan.accelerator === "kvm" ? hostCpu : ""
-  const parts = { templateVersion, image: plan.disk.image.key, qemuBuildId, agentDigest, cpu, machine }
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32)
+  return { templateVersion, image: plan.disk.image.key, qemuBuildId, agentDigest, cpu, machine }
 }
+
+/** Its name in the cache. */
+export const templateKey = (identity: TemplateIdentity): string =>
+  createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 32)

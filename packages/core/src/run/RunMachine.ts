@@ -34,6 +34,7 @@ import { startClone } from "./startClone.ts"
 import type { SpeedFactor } from "./SpeedFactor.ts"
 
 export interface RunMachine {
+import type { TemplateChoice } from "./TemplateChoice.ts"
   readonly plan: MachinePlan
   readonly machine: Machine
   readonly power: MachinePower
@@ -54,8 +55,8 @@ export interface EmulationFallback {
 
 export interface RunMachineOptions {
   readonly plan: MachinePlan
-  /** Key of the template that the first start is a clone of; absent: it boots. */
-  readonly template?: string | undefined
+  /** What the first start is a clone of; absent: it boots. */
+  readonly template?: TemplateChoice | undefined
   /** Absent where the accelerator is not the driver's to choose, or is TCG already. */
   readonly fallback?: EmulationFallback | undefined
   readonly limits: TestPlan["limits"]
@@ -119,7 +120,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
       startClone({
         access,
         plan,
-        key: options.template,
+        ...options.template,
         bootMs: limitMs(limits.boot, speed),
         speedFactor: speed.factor()
       })

@@ -11,8 +11,8 @@ import * as HostTree from "../host/HostTree.ts"
 import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { removeStaleRuns } from "../host/StaleRuns.ts"
 import type { HostFacts } from "../plan/HostFacts.ts"
+import type { MachinePlan } from "../plan/MachinePlan.ts"
 import { planTest } from "../plan/planTest.ts"
-import { templateKey } from "../plan/templateArguments.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
 import { Accelerator } from "../qemu/Accelerator.ts"
 import { Qemu } from "../qemu/Qemu.ts"
@@ -25,6 +25,7 @@ import { placeAgent } from "./placeAgent.ts"
 import type { RunMachine } from "./RunMachine.ts"
 import { makeRunMachine } from "./RunMachine.ts"
 import { makeSpeedFactor } from "./SpeedFactor.ts"
+import { chooseTemplate, givenTemplates } from "./TemplateChoice.ts"
 import { UsageError } from "./UsageError.ts"
 
 export interface OpenMachinesOptions {
@@ -33,6 +34,8 @@ export interface OpenMachinesOptions {
   readonly baseDirectory: string
   /** Absolute; where copies to the host go. Default: a folder that is gone with the run. */
   readonly outputDirectory?: string | undefined
+  /** Folders of templates that were made ahead; beside them `$NIX_VM_TEST_TEMPLATES` names some. */
+  readonly templates?: ReadonlyArray<string> | undefined
 }
 
 export interface OpenedMachines {
@@ -110,19 +113,18 @@ export const openMachines = Effect.fn("run.openMachines")(function* (options: Op
   const { plan, emulated, agent, accelerator } = yield* planRun(options)
   const { buildId } = yield* Qemu
   const { markBroken } = yield* Accelerator
-  const cpu = yield* hostCpu
+  const given = yield* givenTemplates(options.templates ?? [])
+  const host = { qemuBuildId: buildId, agentDigest: agent.digest, hostCpu: yield* hostCpu }
   const speed = makeSpeedFactor(accelerator)
   const outputDirectory = options.outputDirectory ?? path.join(plan.runDirectory, "output")
   if (options.outputDirectory === undefined) yield* HostTree.makeDirectory(outputDirectory)
-  const machines = yield* Effect.forEach(plan.machines, (machine) => {
+  const openMachine = Effect.fnUntraced(function* (machine: MachinePlan) {
     const other = emulated?.machines.find(({ name }) => name === machine.name)
     const fallback = other === undefined ? undefined : { plan: other, worked: markBroken }
-    const template =
-      machine.start === "cold"
-        ? undefined
-        : templateKey({ plan: machine, qemuBuildId: buildId, agentDigest: agent.digest, hostCpu: cpu })
-    return makeRunMachine({ plan: machine, template, fallback, limits: plan.limits, speed, outputDirectory })
+    const template = yield* chooseTemplate({ machine, host, given })
+    return yield* makeRunMachine({ plan: machine, template, fallback, limits: plan.limits, speed, outputDirectory })
   })
   const opened: OpenedMachines = { plan, machines }
   return opened
 })
+  const machines = yield* Effect.forEach(plan.machines, openMachine)

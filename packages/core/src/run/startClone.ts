@@ -14,10 +14,9 @@ import { discardTemplate, holdDisk } from "../store/Templates.ts"
 import { makeTemplate } from "./makeTemplate.ts"
 import { TemplateError } from "./TemplateError.ts"
 
-export interface StartCloneOptions {
+export interface StartCloneOptions extends TemplateChoice {
   readonly access: GuestAccess
   readonly plan: MachinePlan
-  readonly key: string
   readonly bootMs: number
   readonly speedFactor: number
 }
@@ -32,7 +31,7 @@ export const startClone = Effect.fn("run.startClone")(function* (options: StartC
   const { access, plan, speedFactor } = options
   const bus = yield* EventBus
   const machineScope = yield* Effect.scope
-  const template = yield* makeTemplate(options)
+  const template = yield* obtainTemplate(options)
   const base = `${plan.disk.overlay}.template`
   yield* holdDisk(template, base).pipe(Effect.mapError(failed("holding its disk")))
   yield* createOverlay({

@@ -204,3 +204,15 @@ export const exportDisk = Effect.fn("Qcow.export")(function* (
   if (answer.code !== 0) return yield* copyRefused("write", target, answer.detail)
   yield* Effect.mapError(fs.rename(beside, target), hostRefusal({ operation: "write", path: target }))
 }, Effect.scoped)
+
+/** Has a disk take what it does not hold itself from a file of the same content at another place, or names none. */
+export const renameBase = Effect.fn("Qcow.renameBase")(function* (
+  options: QcowOptions & { readonly base: Pick<DiskFacts, "format"> & { readonly path: string } | undefined }
+): Effect.fn.Return<void, ImageError, ChildProcesses> {
+  const { base, path } = options
+  const named = base === undefined ? ["-b", ""] : ["-b", base.path, "-F", base.format]
+  const answer = yield* runTool({ ...options, args: ["rebase", "-u", "-f", "qcow2", ...named, path] })
+  if (answer.code === 0) return
+  const detail = answer.detail
+  return yield* new ImageError({ reason: { _tag: "HostRefused", operation: "name the base of", path, detail } })
+})

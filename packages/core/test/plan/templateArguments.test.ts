@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { MachinePlan } from "@nix-vm-test/core/plan/MachinePlan"
-import { cloneArguments, sealArguments, templateKey } from "@nix-vm-test/core/plan/templateArguments"
+import { cloneArguments, sealArguments, templateIdentity, templateKey } from "@nix-vm-test/core/plan/templateArguments"
 import * as Result from "effect/Result"
 import { host, plan, planOne, storedImage, withKernel } from "./examples.ts"
 
@@ -11,7 +11,10 @@ const direct = storedImage({ kernel: withKernel.kernel })
 const keyOf = (
   machine: MachinePlan,
   more: { readonly qemuBuildId?: string; readonly agentDigest?: string; readonly hostCpu?: string } = {}
-): string => templateKey({ plan: machine, qemuBuildId: "qemu-1", agentDigest: "agent-1", hostCpu: "cpu-1", ...more })
+): string =>
+  templateKey(
+    templateIdentity({ plan: machine, qemuBuildId: "qemu-1", agentDigest: "agent-1", hostCpu: "cpu-1", ...more })
+  )
 
 const base = planned({}, { image: direct })
 

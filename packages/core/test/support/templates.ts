@@ -5,7 +5,7 @@ import * as path from "node:path"
 import { readAgentBinary } from "@nix-vm-test/agent/AgentBinary"
 import { hostCpu } from "@nix-vm-test/core/host/hostCpu"
 import type { MachinePlan } from "@nix-vm-test/core/plan/MachinePlan"
-import { templateKey } from "@nix-vm-test/core/plan/templateArguments"
+import { templateIdentity, templateKey } from "@nix-vm-test/core/plan/templateArguments"
 import { Qemu } from "@nix-vm-test/core/qemu/Qemu"
 import { CacheDirectory } from "@nix-vm-test/core/store/CacheDirectory"
 import { type TemplateRecord, templateRecordName } from "@nix-vm-test/core/store/Templates"
@@ -22,7 +22,7 @@ export interface OwnTemplate {
 export const keyOf = Effect.fnUntraced(function* (plan: MachinePlan) {
   const { buildId, architecture } = yield* Qemu
   const { sha256 } = yield* Effect.promise(() => readAgentBinary(architecture))
-  return templateKey({ plan, qemuBuildId: buildId, agentDigest: sha256, hostCpu: yield* hostCpu })
+  return templateKey(templateIdentity({ plan, qemuBuildId: buildId, agentDigest: sha256, hostCpu: yield* hostCpu }))
 })
 
 /** A cache of the test's own with a copy of one template of the user's cache. */
