@@ -1,3 +1,16 @@
-/** Images of Linux distributions: a catalog for the driver, and a typed lookup. */
-export { catalogLayer, catalogNames } from "./Catalog.ts"
-export { debian, type DebianVersion } from "./debian.ts"
+/** Images of Linux distributions: a catalog for the driver, and typed names for scripts. */
+export { catalogLayer } from "./Catalog.ts"
+export { catalogNames } from "./releaseNamed.ts"
+export {
+  almalinux,
+  alpine,
+  amazonlinux,
+  arch,
+  centosStream,
+  debian,
+  fedora,
+  opensuse,
+  oraclelinux,
+  rocky,
+  ubuntu
+} from "./typedNames.ts"

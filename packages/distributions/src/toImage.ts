@@ -1,32 +1,25 @@
-/** A row of the registry, with its family's facts, as the image that the driver works with. */
-import type { Image, ImageFacts, ImageSource } from "@nix-vm-test/core/spec/Image"
-import { families, type Family, unknownFamily } from "./families.ts"
-import type { RegistryImage } from "./Registry.ts"
+/** A published image, with all that is known of its release, as the image that the driver works with. */
+import type { Architecture, Image, ImageSource } from "@nix-vm-test/core/spec/Image"
+import { decodedDistribution } from "./registry.ts"
+import type { NamedRelease } from "./releaseNamed.ts"
 
-export const familyNamed = (name: string): Family => families.find((family) => family.name === name) ?? unknownFamily
-
-export const factsOf = (family: Family, version: string): ImageFacts => family.releases[version] ?? family.otherwise
-
-/** The image builder makes guests for x86_64. */
-const packagesSources = (family: Family, row: RegistryImage): ReadonlyArray<ImageSource> =>
-  row.architecture === "x86_64" && family.buildable.includes(row.version)
-    ? [{ _tag: "Packages", recipe: `${family.name}-${row.version}` }]
-    : []
-
-export const toImage = (familyName: string, row: RegistryImage): Image => {
-  const family = familyNamed(familyName)
-  const { version, architecture, urls, digest, size, endOfLife } = row
+/** Undefined where the release is not published for the architecture. */
+export const toImage = (named: NamedRelease, architecture: Architecture): Image | undefined => {
+  const { family, facts, releases } = decodedDistribution(named.distribution)
+  const release = releases[named.version]
+  const image = release?.images[architecture]
+  if (release === undefined || image === undefined) return undefined
+  const { urls, digest, size } = image
+  const recipe = architecture === "x86_64" ? release.recipes?.x86_64 : undefined
+  const built: ReadonlyArray<ImageSource> = recipe === undefined ? [] : [{ _tag: "Packages", recipe }]
   return {
-    id: `${familyName}:${version}`,
-    family: familyName,
-    version,
+    id: `${family}:${named.version}`,
+    family,
+    version: named.version,
     architecture,
-    sources: [
-      { _tag: "Pinned", urls, digest, ...(size === undefined ? {} : { size }) },
-      ...packagesSources(family, row)
-    ],
+    sources: [{ _tag: "Pinned", urls, digest, ...(size === undefined ? {} : { size }) }, ...built],
     format: "qcow2",
-    facts: factsOf(family, version),
-    endOfLife
+    facts: { ...facts, ...release.facts, ...image.facts },
+    ...(release.endOfLife === undefined ? {} : { endOfLife: release.endOfLife })
   }
 }

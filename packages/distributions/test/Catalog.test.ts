@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Image, type ImageFacts } from "@nix-vm-test/core/spec/Image"
+import { ImageCatalog } from "@nix-vm-test/core/store/ImageCatalog"
+import { catalogLayer } from "@nix-vm-test/distributions/Catalog"
+import { catalogNames } from "@nix-vm-test/distributions/releaseNamed"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Image } from "@nix-vm-test/core/spec/Image"
-import { recipes } from "@nix-vm-test/core/store/builder/Recipe"
-import { ImageCatalog } from "@nix-vm-test/core/store/ImageCatalog"
-import { catalogLayer, catalogNames } from "@nix-vm-test/distributions/Catalog"
-import { debian } from "@nix-vm-test/distributions/debian"
 
 const named = (name: string, architecture: "x86_64" | "aarch64" = "x86_64") =>
   Effect.provide(
@@ -15,96 +14,111 @@ const named = (name: string, architecture: "x86_64" | "aarch64" = "x86_64") =>
 
 const tags = (image: Image) => image.sources.map((source) => source._tag)
 
+const versionsOf = (family: string) => catalogNames.filter((name) => name.startsWith(`${family}:`))
+
+const releaseFacts: ReadonlyArray<{ readonly name: string; readonly facts: Partial<ImageFacts> }> = [
+  { name: "debian:11", facts: { entry: "nocloud", networkManager: "ifupdown", ninep: false } },
+  { name: "debian:12", facts: { entry: "tmpfiles", networkManager: "netplan", ninep: true } },
+  { name: "debian:13", facts: { entry: "credential", systemd: 257 } },
+  { name: "ubuntu:22.04", facts: { entry: "nocloud", packageManager: "apt" } },
+  { name: "ubuntu:24.10", facts: { entry: "credential", ninep: false } },
+  { name: "fedora:41", facts: { rootFilesystem: "btrfs", selinux: "enforcing", ninep: false } },
+  { name: "rocky:9.0", facts: { entry: "nocloud", systemd: 250, cpuLevel: 2 } },
+  { name: "rocky:10", facts: { entry: "credential", cpuLevel: 3, ninep: false, virtiofs: true } },
+  { name: "oraclelinux:9", facts: { lvm: true, rootFilesystem: "xfs" } },
+  { name: "alpine:3.24", facts: { init: "openrc", entry: "nocloud", slowUnits: [] } }
+]
+
 describe("catalog", () => {
-  it.effect.each(catalogNames)("%s is an image for both architectures", (name) =>
+  it.effect.each(catalogNames)("%s is an image", (name) =>
     Effect.gen(function* () {
-      for (const architecture of ["x86_64", "aarch64"] as const) {
-        const image = yield* named(name, architecture)
-        assert.strictEqual(image.id, name)
-        assert.strictEqual(image.architecture, architecture)
-        yield* Schema.encodeEffect(Image)(image)
-      }
+      const image = yield* named(name)
+      assert.strictEqual(image.id, name)
+      assert.strictEqual(image.architecture, "x86_64")
+      yield* Schema.encodeEffect(Image)(image)
     })
   )
 
-  it.effect("what can be built here has that as its second source, with a recipe that exists", () =>
+  it.effect("the other architecture is another file, or not there", () =>
     Effect.gen(function* () {
-      const names = new Set(recipes.map(({ name }) => name))
-      const images = yield* Effect.forEach(catalogNames, (name) => named(name))
-      const sources = images.flatMap((image) => image.sources)
-      const built = sources.flatMap((source) => (source._tag === "Packages" ? [source.recipe] : []))
-      assert.deepStrictEqual(built, ["debian-12", "debian-13"])
-      assert.isTrue(built.every((recipe) => names.has(recipe)))
+      const others = yield* Effect.forEach(catalogNames, (name) => Effect.result(named(name, "aarch64")))
+      const missing = others.flatMap((result) => (result._tag === "Failure" ? [result.failure.reason] : []))
+      assert.deepStrictEqual(missing, [
+        { _tag: "NoSuchArchitecture", reference: "opensuse:16.0", architecture: "aarch64" }
+      ])
+    })
+  )
+
+  it.effect("what can be built here has that as its second source", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(tags(yield* named("debian:12")), ["Pinned", "Packages"])
       assert.deepStrictEqual(tags(yield* named("debian:12", "aarch64")), ["Pinned"])
       assert.deepStrictEqual(tags(yield* named("debian:11")), ["Pinned"])
     })
   )
 
-  it.effect("how the agent enters follows the release's systemd", () =>
+  it.effect.each(releaseFacts)("$name: a release's facts come before its distribution's", ({ name, facts }) =>
     Effect.gen(function* () {
-      const entries = yield* Effect.forEach(["debian:11", "debian:12", "debian:13"], (name) => named(name))
-      assert.deepStrictEqual(
-        entries.map((image) => image.facts.entry),
-        ["nocloud", "tmpfiles", "credential"]
-      )
+      assert.deepInclude((yield* named(name)).facts, facts)
     })
   )
 
-  it.effect("a codename is as good as a number, and no version is the newest", () =>
+  it.effect("an image's own facts come before its release's", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* named("debian:bookworm"), debian("12"))
-      assert.deepStrictEqual(yield* named("debian"), debian("13"))
+      assert.isTrue((yield* named("oraclelinux:9.8")).facts.lvm)
+      assert.isFalse((yield* named("oraclelinux:9.8", "aarch64")).facts.lvm)
+    })
+  )
+
+  it.effect.each([
+    { name: "debian:bookworm", same: "debian:12" },
+    { name: "debian", same: "debian:13" },
+    { name: "ubuntu:24_04", same: "ubuntu:24.04" },
+    { name: "ubuntu:Noble", same: "ubuntu:24.04" },
+    { name: "rocky:9", same: "rocky:9.8" },
+    { name: "almalinux:8", same: "almalinux:8.10" },
+    { name: "opensuse", same: "opensuse:16.0" },
+    { name: "arch", same: "arch:rolling" }
+  ])("$name is $same", ({ name, same }) =>
+    Effect.gen(function* () {
+      const image = yield* named(name)
+      assert.deepStrictEqual(image, yield* named(same))
+      assert.strictEqual(image.id, same)
+    })
+  )
+
+  it.effect("the end of a release's life goes with its image", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* named("ubuntu:22.10")).endOfLife, "2023-07-20")
+      assert.notProperty(yield* named("arch"), "endOfLife")
     })
   )
 
   it.effect.each([
     { name: "debain:12", suggestions: ["debian:12"] },
+    { name: "debain:bookworm", suggestions: ["debian:12"] },
+    { name: "alma:9", suggestions: ["almalinux:9.8"] },
     { name: "debian:bokworm", suggestions: ["debian:bookworm"] },
     { name: "debian:99", suggestions: ["debian:11", "debian:12", "debian:13"] },
+    { name: "debain", suggestions: versionsOf("debian") },
+    { name: "ubuntu:24", suggestions: ["ubuntu:24.04", "ubuntu:24.10"] },
+    { name: "ubuntu:24.05", suggestions: ["ubuntu:24.04", "ubuntu:24.10"] },
+    { name: "ubuntu:toString", suggestions: versionsOf("ubuntu") },
+    { name: "opensuse:tumblewed", suggestions: ["opensuse:tumbleweed"] },
     { name: "plan9:4", suggestions: [] }
   ])("$name is unknown; meant was perhaps $suggestions", ({ name, suggestions }) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(named(name))
       assert.deepStrictEqual(error.reason, { _tag: "UnknownImage", reference: name, suggestions, known: catalogNames })
-      for (const word of suggestions.length > 0 ? suggestions : catalogNames) assert.include(error.message, word)
+      for (const word of suggestions) assert.include(error.message, word)
     })
   )
 
-  const digest = { algorithm: "sha256", hex: "ab".repeat(32) } as const
-
-  it.effect(
-    "a user's file gets the facts of the family in its name, or of the one that is named, or those of any cloud image",
-    () =>
-      Effect.gen(function* () {
-        const catalog = yield* ImageCatalog
-        const plain = yield* catalog.resolve({ _tag: "File", path: "/images/mine.raw" }, "x86_64")
-        assert.deepInclude(plain, { id: "mine.raw", family: "generic", version: "", format: "raw" })
-        assert.deepStrictEqual(plain.sources, [{ _tag: "File", path: "/images/mine.raw" }])
-        assert.strictEqual(plain.facts.entry, "nocloud")
-        const guessed = yield* catalog.resolve(
-          { _tag: "File", path: "/images/debian-12-generic-amd64.qcow2" },
-          "x86_64"
-        )
-        assert.deepStrictEqual([guessed.family, guessed.version, guessed.facts], ["debian", "12", debian("12").facts])
-        const told = yield* catalog.resolve(
-          { _tag: "File", path: "/images/mine.qcow2", family: "debian", version: "13" },
-          "x86_64"
-        )
-        assert.deepStrictEqual(told.facts, debian("13").facts)
-      }).pipe(Effect.provide(catalogLayer))
-  )
-
-  it.effect("a user's URL is pinned by its digest", () =>
+  it.effect("where nothing is close, the distributions are named", () =>
     Effect.gen(function* () {
-      const url = "https://images.test/debian-13.qcow2"
-      const image = yield* ImageCatalog.use((catalog) => catalog.resolve({ _tag: "Url", url, digest }, "aarch64"))
-      assert.deepStrictEqual(image.sources, [{ _tag: "Pinned", urls: [url], digest }])
-      assert.deepInclude(image, {
-        id: url.slice(url.lastIndexOf("/") + 1),
-        family: "debian",
-        version: "13",
-        architecture: "aarch64"
-      })
-    }).pipe(Effect.provide(catalogLayer))
+      const { message } = yield* Effect.flip(named("plan9:4"))
+      assert.include(message, "debian, ubuntu, fedora, rocky")
+      assert.notInclude(message, "rocky:9.4")
+    })
   )
 })

@@ -112,6 +112,10 @@ export const ImageErrorReason = Schema.Union([
 ])
 export type ImageErrorReason = typeof ImageErrorReason.Type
 
+/** Names of all releases would fill a screen. */
+const distributionsOf = (names: ReadonlyArray<string>): string =>
+  [...new Set(names.map((name) => name.slice(0, name.indexOf(":"))))].join(", ")
+
 const indent = (text: string): string => text.replaceAll(/^/gmu, "  ")
 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`
@@ -136,7 +140,7 @@ const explain = (reason: ImageErrorReason): string => {
   switch (reason._tag) {
     case "UnknownImage":
       return reason.suggestions.length === 0
-        ? `no image is called "${reason.reference}"; there are ${reason.known.join(", ")}. A file or a URL of your own does as well.`
+        ? `no image is called "${reason.reference}"; there are ${distributionsOf(reason.known)}. A file or a URL of your own does as well.`
         : `no image is called "${reason.reference}": did you mean ${reason.suggestions.map((name) => `"${name}"`).join(" or ")}?`
     case "NoSuchArchitecture":
       return `there is no "${reason.reference}" for ${reason.architecture}`
