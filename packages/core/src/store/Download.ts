@@ -54,10 +54,11 @@ class Interruption extends Schema.TaggedError<Interruption>()("Interruption", {
   }
 }
 
-/** The bytes so far: their count and the running digest over them. */
+/** The bytes so far: their count, the running digest over them, and how many answers of this run gave some. */
 interface Received {
   bytes: number
   hash: Hash
+  pieces: number
 }
 
 interface Transfer extends DownloadOptions {
@@ -66,7 +67,7 @@ interface Transfer extends DownloadOptions {
   readonly received: Received
 }
 
-const start = (digest: Digest): Received => ({ bytes: 0, hash: createHash(digest.algorithm) })
+const start = (digest: Digest): Received => ({ bytes: 0, hash: createHash(digest.algorithm), pieces: 0 })
 
 /** Takes up what an earlier run left. */
 const takeUp = Effect.fnUntraced(function* (partial: string, digest: Digest) {
@@ -154,6 +155,7 @@ const attempt = Effect.fnUntraced(function* (transfer: Transfer) {
   const totalBytes = Option.getOrUndefined(body.total)
   const neededBytes = totalBytes === undefined ? undefined : totalBytes - received.bytes
   const refused = Effect.mapError(hostRefusal({ operation: "write", path: partial, neededBytes }))
+  received.pieces++
   const file = yield* refused(fs.open(partial, { flag: body.first === 0 ? "w" : "a" }))
   yield* response.stream.pipe(
     Stream.mapError((error) => new Interruption({ why: causeOf(error), transient: true })),
@@ -211,7 +213,10 @@ const settle = Effect.fnUntraced(function* (transfer: Transfer) {
   })
 })
 
-/** One place: the whole file with the right digest, or why not. Bytes of several attempts that are wrong together are fetched once more. */
+/**
+ * One place: the whole file with the right digest, or why not. Pieces that are wrong together are fetched once more as one: the file may have
+ * changed between them.
+ */
 const fromUrl = Effect.fnUntraced(function* (options: DownloadOptions, url: string) {
   const partial = `${options.target}.partial`
   const received = yield* Effect.mapError(
@@ -219,11 +224,12 @@ const fromUrl = Effect.fnUntraced(function* (options: DownloadOptions, url: stri
     hostRefusal({ operation: "read", path: partial })
   )
   const transfer: Transfer = { ...options, url, partial, received }
-  const resumed = received.bytes > 0
+  const hasLeftovers = received.bytes > 0
   yield* transferWhole(transfer)
+  const isPatchwork = hasLeftovers || received.pieces > 1
   yield* settle(transfer).pipe(
     Effect.catchIf(
-      (error) => resumed && error.reason._tag === "DigestMismatch",
+      (error) => isPatchwork && error.reason._tag === "DigestMismatch",
       () => {
         restart(transfer)
         return Effect.andThen(transferWhole(transfer), settle(transfer))

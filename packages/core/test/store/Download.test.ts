@@ -108,6 +108,15 @@ layer(storeServices, { excludeTestServices: true })("download", (it) => {
     })
   )
 
+  it.effect("fetches once more from the beginning when the file changed between two pieces", () =>
+    Effect.gen(function* () {
+      const older: Behaviour = (exchange) => cutAfter(100_000)({ ...exchange, content: rawDisk(size) })
+      const seen = yield* run({ paths: { "/disk": [older, serveWell] } })
+      assert.deepStrictEqual([seen.failure, seen.same], [undefined, true])
+      assert.deepStrictEqual(seen.requests, ["/disk", "/disk from 100000", "/disk"])
+    })
+  )
+
   it.effect("follows a redirect", () =>
     Effect.gen(function* () {
       const seen = yield* run({

@@ -4,10 +4,10 @@ import { Qemu } from "@nix-vm-test/core/qemu/Qemu"
 import { UsageError } from "@nix-vm-test/core/run/UsageError"
 import { type Architecture, Digest } from "@nix-vm-test/core/spec/Image"
 import { imageNamePattern } from "@nix-vm-test/core/spec/ImageReference"
+import { ImageCatalog } from "@nix-vm-test/core/store/ImageCatalog"
 import { ImageError } from "@nix-vm-test/core/store/ImageError"
-import { importImage } from "@nix-vm-test/core/store/importedImages"
+import { importedNamed, importImage } from "@nix-vm-test/core/store/importedImages"
 import { occasionally } from "@nix-vm-test/core/store/occasionally"
-import { resolveReference } from "@nix-vm-test/distributions/Catalog"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -39,12 +39,14 @@ const parseDigest = (text: string): Effect.Effect<Digest, UsageError> => {
     : Effect.fail(new UsageError({ text: `--digest ${text}: expected sha256:64 or sha512:128 hexadecimal digits` }))
 }
 
-/** A name that the registry knows keeps its meaning. */
+/** A name that the registry knows keeps its meaning; one that was imported may get another disk. */
 const checkName = Effect.fnUntraced(function* (name: string, architecture: Architecture) {
   if (!imageNamePattern.test(name)) {
     return yield* new UsageError({ text: `--name ${name}: expected a name such as "company:2026"` })
   }
-  const known = yield* Effect.option(resolveReference({ _tag: "Named", name }, architecture))
+  if (Option.isSome(yield* importedNamed(name))) return
+  const catalog = yield* ImageCatalog
+  const known = yield* Effect.option(catalog.resolve({ _tag: "Named", name }, architecture))
   if (Option.isSome(known)) {
     return yield* new ImageError({ reason: { _tag: "NameTaken", name, by: `an image of ${known.value.family}` } })
   }
