@@ -5,9 +5,10 @@ import { images } from "./commands/images.ts"
 import { report } from "./commands/report.ts"
 import { run } from "./commands/run.ts"
 import { shell } from "./commands/shell.ts"
+import { template } from "./commands/template.ts"
 
 /** The whole command line; each subcommand has its own file. */
 export const Cli = Command.make("nix-vm-test").pipe(
   Command.withDescription("Integration tests on real Linux virtual machines"),
-  Command.withSubcommands([run, shell, images, report, cache, doctor])
+  Command.withSubcommands([run, shell, images, report, template, cache, doctor])
 )

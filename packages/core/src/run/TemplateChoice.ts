@@ -43,39 +43,56 @@ export const givenTemplates = Effect.fn("run.givenTemplates")(function* (folders
   )
 })
 
-const chooseGiven = Effect.fnUntraced(function* (
-  given: ReadonlyArray<ShippedTemplate>,
-  machine: MachinePlan,
-  host: TemplateHost
-) {
+interface Judged {
+  readonly shipped: ShippedTemplate
+  /** What keeps it from being used; nothing where it fits. */
+  readonly why: ReadonlyArray<string>
+}
+
+/** What is to be thought of those templates that are meant for such a machine. */
+const judge = Effect.fnUntraced(function* ({ given, host }: ChooseOptions, machine: MachinePlan) {
   // Another host knows a file by another name.
   const image = yield* contentKey(machine.disk.image)
   const wanted = { ...templateIdentity({ ...host, plan: machine }), image }
-  const alike = given.filter(({ manifest }) => isSameShape(manifest.identity, wanted))
-  const judged = alike.map((shipped) => ({ shipped, why: differences(shipped.manifest.identity, wanted) }))
-  return { fitting: judged.find(({ why }) => why.length === 0)?.shipped, judged }
+  return given
+    .filter(({ manifest }) => isSameShape(manifest.identity, wanted))
+    .map((shipped): Judged => ({ shipped, why: differences(shipped.manifest.identity, wanted) }))
 })
 
-/** The choice for one machine; none where it boots. Says why where a template was meant for it and does not fit. */
-export const chooseTemplate = Effect.fn("run.chooseTemplate")(function* (options: {
-  readonly machine: MachinePlan
+export interface ChooseOptions {
+  readonly machines: ReadonlyArray<MachinePlan>
   readonly host: TemplateHost
   readonly given: ReadonlyArray<ShippedTemplate>
-}) {
-  const { machine, host, given } = options
-  if (machine.start === "cold") return undefined
-  const own: TemplateChoice = { key: templateKey(templateIdentity({ ...host, plan: machine })) }
-  if (given.length === 0) return own
-  const { fitting, judged } = yield* chooseGiven(given, machine, host)
-  if (fitting !== undefined) return { key: fitting.key, shipped: fitting } satisfies TemplateChoice
-  const [closest] = judged
-  if (closest === undefined) return own
-  const boots = machine.start === "auto"
-  yield* (yield* EventBus).publish({
-    _tag: "Notice",
-    topic: "image",
-    machine: machine.name,
-    text: `${boots ? "booting, since" : "not used:"} the template ${closest.shipped.folder} does not fit: ${closest.why.join("; ")}`
-  })
-  return boots ? undefined : own
+}
+
+const misfitText = (machine: MachinePlan, { shipped, why }: Judged): string =>
+  `${machine.start === "clone" ? "not used:" : "booting, since"} the template ${shipped.folder} does not fit: ${why.join("; ")}`
+
+/** The choice for each machine, by its name; none where it boots. Tells of templates that are of no use here. */
+export const chooseTemplates = Effect.fn("run.chooseTemplates")(function* (options: ChooseOptions) {
+  const { publish } = yield* EventBus
+  const choices = new Map<string, TemplateChoice>()
+  const meant = new Set<ShippedTemplate>()
+  const clones = options.machines.filter(({ start }) => start !== "cold")
+  for (const machine of clones) {
+    const judged = options.given.length === 0 ? [] : yield* judge(options, machine)
+    for (const { shipped } of judged) meant.add(shipped)
+    const fitting = judged.find(({ why }) => why.length === 0)?.shipped
+    const [misfit] = judged
+    if (fitting !== undefined) {
+      choices.set(machine.name, { key: fitting.key, shipped: fitting })
+      continue
+    }
+    if (misfit !== undefined) {
+      yield* publish({ _tag: "Notice", topic: "image", machine: machine.name, text: misfitText(machine, misfit) })
+    }
+    // A host whose templates are made elsewhere is not to spend its time on making others.
+    if (misfit !== undefined && machine.start === "auto") continue
+    choices.set(machine.name, { key: templateKey(templateIdentity({ ...options.host, plan: machine })) })
+  }
+  for (const { folder, manifest } of options.given.filter((shipped) => !meant.has(shipped))) {
+    const text = `the template ${folder} is of no use here: no machine that may be a clone is ${manifest.title}`
+    yield* publish({ _tag: "Notice", topic: "image", text })
+  }
+  return choices
 })

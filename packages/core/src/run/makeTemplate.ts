@@ -178,6 +178,10 @@ const checkRoom = Effect.fnUntraced(function* (plan: MachinePlan) {
   })
 })
 
+/** For people: what machines the template is for. */
+export const templateTitle = (plan: MachinePlan): string =>
+  `${plan.image.id}, ${plan.memoryBytes / 1024 ** 2} MiB, ${plan.cpus} CPU, ${plan.accelerator}`
+
 /** The template of this key from the cache, made if it is not there. */
 export const makeTemplate = Effect.fn("run.makeTemplate")(function* (options: MakeTemplateOptions) {
   const known = yield* lookUpTemplate(options.key)
@@ -204,8 +208,7 @@ export const makeTemplate = Effect.fn("run.makeTemplate")(function* (options: Ma
   report(bus, plan, 0)
   const partial = yield* makeTemplateFolder(options.key).pipe(Effect.mapError(cacheRefused("making its folder")))
   yield* Effect.scoped(boot(options, partial))
-  const title = `${plan.image.id}, ${plan.memoryBytes / 1024 ** 2} MiB, ${plan.cpus} CPU, ${plan.accelerator}`
-  const kept = yield* keepTemplate(partial, { title, base: plan.disk.image.path }).pipe(
+  const kept = yield* keepTemplate(partial, { title: templateTitle(plan), base: plan.disk.image.path }).pipe(
     Effect.mapError(failed("keeping it"))
   )
   yield* bus.publish({ _tag: "ImageProgress", image: plan.image.id, activity: "ready", text: "its template is made" })

@@ -11,7 +11,6 @@ import * as HostTree from "../host/HostTree.ts"
 import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { removeStaleRuns } from "../host/StaleRuns.ts"
 import type { HostFacts } from "../plan/HostFacts.ts"
-import type { MachinePlan } from "../plan/MachinePlan.ts"
 import { planTest } from "../plan/planTest.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
 import { Accelerator } from "../qemu/Accelerator.ts"
@@ -25,7 +24,7 @@ import { placeAgent } from "./placeAgent.ts"
 import type { RunMachine } from "./RunMachine.ts"
 import { makeRunMachine } from "./RunMachine.ts"
 import { makeSpeedFactor } from "./SpeedFactor.ts"
-import { chooseTemplate, givenTemplates } from "./TemplateChoice.ts"
+import { chooseTemplates, givenTemplates } from "./TemplateChoice.ts"
 import { UsageError } from "./UsageError.ts"
 
 export interface OpenMachinesOptions {
@@ -118,13 +117,13 @@ export const openMachines = Effect.fn("run.openMachines")(function* (options: Op
   const speed = makeSpeedFactor(accelerator)
   const outputDirectory = options.outputDirectory ?? path.join(plan.runDirectory, "output")
   if (options.outputDirectory === undefined) yield* HostTree.makeDirectory(outputDirectory)
-  const openMachine = Effect.fnUntraced(function* (machine: MachinePlan) {
+  const choices = yield* chooseTemplates({ machines: plan.machines, host, given })
+  const machines = yield* Effect.forEach(plan.machines, (machine) => {
     const other = emulated?.machines.find(({ name }) => name === machine.name)
     const fallback = other === undefined ? undefined : { plan: other, worked: markBroken }
-    const template = yield* chooseTemplate({ machine, host, given })
-    return yield* makeRunMachine({ plan: machine, template, fallback, limits: plan.limits, speed, outputDirectory })
+    const template = choices.get(machine.name)
+    return makeRunMachine({ plan: machine, template, fallback, limits: plan.limits, speed, outputDirectory })
   })
   const opened: OpenedMachines = { plan, machines }
   return opened
 })
-  const machines = yield* Effect.forEach(plan.machines, openMachine)

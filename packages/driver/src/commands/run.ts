@@ -21,6 +21,13 @@ const flags = {
     ),
     Flag.optional
   ),
+  template: Flag.Path("template").pipe(
+    Flag.withMetavar("FOLDER"),
+    Flag.withDescription(
+      "A folder that template make has written: machines that fit start from it (may be given again)"
+    ),
+    Flag.between(0, 100)
+  ),
   console: Flag.Literals("console", ["all", "failure", "none"]).pipe(
     Flag.withDescription(
       "Which console lines of guests are shown (default: failure, their end where something failed)"

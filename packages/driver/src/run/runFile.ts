@@ -22,6 +22,8 @@ export interface RunFileOptions {
   readonly output: Option.Option<string>
   readonly accel: Option.Option<"auto" | "kvm" | "tcg">
   readonly start: Option.Option<"auto" | "clone" | "cold">
+  /** Folders of templates that were made ahead. */
+  readonly template: ReadonlyArray<string>
   readonly console: "all" | "failure" | "none"
   /** Names of environment variables. */
   readonly secret: ReadonlyArray<string>
@@ -72,7 +74,12 @@ const run = Effect.fnUntraced(function* (options: RunFileOptions, prepared: Prep
   })
   const verdict = Result.isFailure(test)
     ? yield* reportUnloaded(options.test, test.failure)
-    : (yield* runTest({ ...overridden(test.success, options), outputDirectory, driver: version })).verdict
+    : (yield* runTest({
+        ...overridden(test.success, options),
+        outputDirectory,
+        templates: options.template,
+        driver: version
+      })).verdict
   yield* drained
   return verdict
 }, Effect.scoped)
