@@ -12,7 +12,11 @@ DEFAULT_TIMEOUT = timedelta(minutes=15)
 
 
 def seconds_of(duration: Duration) -> float:
-    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+    if isinstance(duration, timedelta):
+        return duration.total_seconds()
+    if isinstance(duration, bool) or not isinstance(duration, (int, float)):
+        raise TypeError(f"{duration!r} is no duration: give a timedelta or a number of seconds")
+    return float(duration)
 
 
 def optional_seconds(duration: Optional[Duration]) -> Optional[float]:

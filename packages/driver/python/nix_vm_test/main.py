@@ -38,7 +38,8 @@ def _serve_script() -> None:
     # The machines are there.
     bridge.receive()
     threading.Thread(target=bridge.serve, name="bridge", daemon=True).start()
-    failure = script.run(symbols_of(bridge, order["machines"]))
+    symbols = symbols_of(bridge, order["machines"], lambda: script.execute(symbols))
+    failure = script.run(symbols)
     main_thread = threading.main_thread()
     left = [thread.name for thread in threading.enumerate() if thread is not main_thread and not thread.daemon]
     bridge.send({"type": "finished", "failure": failure, "threads": left})

@@ -58,11 +58,15 @@ class Script:
         self.file = file
         self._code = code
 
+    def execute(self, symbols: Dict[str, Any]) -> None:
+        """Runs the script in a namespace."""
+        exec(self._code, symbols)  # noqa: S102 -- that is what a test driver does
+
     def run(self, symbols: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         """Runs the script in a namespace; gives what ended it, none when it came to its end."""
         symbols.update({"__name__": "__main__", "__file__": self.file, "__builtins__": builtins})
         try:
-            exec(self._code, symbols)  # noqa: S102 -- that is what a test driver does
+            self.execute(symbols)
         except BridgeError:
             raise
         except BaseException as error:  # noqa: BLE001 -- whatever ends the script is its outcome

@@ -2,8 +2,8 @@
 import * as Schema from "effect/Schema"
 
 export class BadCall extends Schema.TaggedError<BadCall>()("BadCall", {
-  /** The class of Python's exception: `TypeError` or `ValueError`. */
-  kind: Schema.Literals(["type", "value"]),
+  /** The class of Python's exception: `TypeError`, `ValueError`; `internal` is a defect of the driver's. */
+  kind: Schema.Literals(["type", "value", "internal"]),
   detail: Schema.String
 }) {
   override get message(): string {

@@ -1,6 +1,5 @@
 /** One operation that a Python script can ask for: the form of its arguments, and what it does. */
 import type { Machine } from "@nix-vm-test/core/machine/Machine"
-import type { MachineGroup } from "@nix-vm-test/core/machine/MachineGroup"
 import type { OperationError } from "@nix-vm-test/core/machine/MachineContext"
 import type { ScriptHost } from "@nix-vm-test/core/script/TestDefinition"
 import * as Effect from "effect/Effect"
@@ -16,7 +15,6 @@ export interface Answer {
 
 /** What operations work with beside their arguments. */
 export interface CallContext extends ScriptHost {
-  readonly group: MachineGroup
   /** Byte strings that came with the call. */
   readonly parts: ReadonlyArray<Uint8Array>
 }

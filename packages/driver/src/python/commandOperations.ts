@@ -1,7 +1,10 @@
 /** Commands in the guest, as a Python script asks for them. */
+import type { GuestError } from "@nix-vm-test/core/guest/GuestError"
 import type { CommandOptions } from "@nix-vm-test/core/machine/commands"
+import { MachineError } from "@nix-vm-test/core/machine/MachineError"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import type { CallContext } from "./Operation.ts"
 import { machineOperation } from "./Operation.ts"
 
@@ -28,6 +31,9 @@ const timeoutStatus = 124
 /** Shells tell a signal as a status above this. */
 const signalStatus = 128
 
+const launchFailed = (machine: string, error: GuestError): MachineError =>
+  new MachineError({ machine, reason: { _tag: "ChannelFailed", cause: error.reason }, evidence: [] })
+
 export const commandOperations = {
   /** Gives the exit status, and stdout and stderr as bytes. */
   execute: machineOperation(CommandArguments, (machine, args, context) =>
@@ -41,5 +47,30 @@ export const commandOperations = {
   ),
   fail: machineOperation(CommandArguments, (machine, args, context) =>
     Effect.map(machine.fail(args.command, optionsOf(args, context)), (value) => ({ value }))
+  ),
+  waitUntilSucceeds: machineOperation(CommandArguments, (machine, args, context) =>
+    Effect.map(machine.waitUntilSucceeds(args.command, optionsOf(args, context)), (value) => ({ value }))
+  ),
+  waitUntilFails: machineOperation(CommandArguments, (machine, args, context) =>
+    Effect.map(machine.waitUntilFails(args.command, optionsOf(args, context)), (value) => ({ value }))
+  ),
+  /** Starts a command that goes on while the script does, at most until its end. Its output is not kept. */
+  launch: machineOperation(
+    CommandArguments,
+    Effect.fnUntraced(function* (machine, args, context) {
+      const { timeout: _, stdin, ...options } = optionsOf(args, context)
+      const process = yield* machine
+        .spawn(args.command, { ...options, interactiveStdin: stdin !== undefined })
+        .pipe(Effect.catchTag("GuestError", (error) => Effect.fail(launchFailed(machine.name, error))))
+      if (stdin !== undefined) {
+        const bytes = typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin
+        yield* Effect.forkScoped(Effect.ignore(Effect.andThen(process.write(bytes), process.endStdin)))
+      }
+      const drained = Effect.all([Stream.runDrain(process.stdout), Stream.runDrain(process.stderr)], {
+        concurrency: "unbounded"
+      })
+      yield* Effect.forkScoped(Effect.ignore(drained))
+      return {}
+    })
   )
 }

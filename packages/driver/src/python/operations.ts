@@ -1,14 +1,23 @@
 /** Every operation of the bridge, by the name that Python calls it by. */
-import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { commandOperations } from "./commandOperations.ts"
+import { fileOperations } from "./fileOperations.ts"
+import { lifecycleOperations } from "./lifecycleOperations.ts"
 import type { Operation } from "./Operation.ts"
-import { operation } from "./Operation.ts"
+import { stepOperations } from "./OpenSteps.ts"
+import { reportOperations } from "./reportOperations.ts"
+import { unitOperations } from "./unitOperations.ts"
+import { waitOperations } from "./waitOperations.ts"
 
-const groupOperations = {
-  startAll: operation(Schema.Struct({}), (_, { group }) => Effect.as(group.startAll(), {}))
-}
-
-export const operations: ReadonlyMap<string, Operation> = new Map(
-  Object.entries({ ...groupOperations, ...commandOperations })
-)
+/** The operations for one script: some keep what it opened. */
+export const makeOperations = (): ReadonlyMap<string, Operation> =>
+  new Map<string, Operation>(
+    Object.entries({
+      ...commandOperations,
+      ...unitOperations,
+      ...waitOperations,
+      ...fileOperations,
+      ...lifecycleOperations(),
+      ...reportOperations,
+      ...stepOperations()
+    })
+  )

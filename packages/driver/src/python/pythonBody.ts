@@ -1,7 +1,6 @@
 /** A Python script as the body of a test: a CPython beside the driver, whose calls are answered by the machines' own operations. */
 import { ChildProcesses } from "@nix-vm-test/core/host/ChildProcesses"
 import type { OperationError } from "@nix-vm-test/core/machine/MachineContext"
-import { makeMachineGroup } from "@nix-vm-test/core/machine/MachineGroup"
 import { CurrentStep } from "@nix-vm-test/core/machine/Steps"
 import { TestFailure } from "@nix-vm-test/core/machine/TestFailure"
 import type { HostedBody, RunHosted, ScriptHost } from "@nix-vm-test/core/script/TestDefinition"
@@ -9,9 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { BadCall } from "./BadCall.ts"
 import type { Call, ScriptFailure } from "./BridgeMessage.ts"
-import type { Operation } from "./Operation.ts"
-import { stepOperations } from "./OpenSteps.ts"
-import { operations } from "./operations.ts"
+import { makeOperations } from "./operations.ts"
 import { pythonFailure } from "./pythonFailure.ts"
 import type { PythonProcess } from "./PythonProcess.ts"
 import { startPython } from "./PythonProcess.ts"
@@ -41,8 +38,7 @@ const errorKind = (error: OperationError): "assertion" | "timeout" | "machine" =
 
 /** Answers the calls of one script. */
 const makeAnswerer = (python: PythonProcess, host: ScriptHost) => {
-  const group = makeMachineGroup(host.machines)
-  const all: ReadonlyMap<string, Operation> = new Map([...operations, ...Object.entries(stepOperations())])
+  const operations = makeOperations()
   const known = new Map<number, OperationError>()
   const refuse = (id: number, error: OperationError | BadCall) =>
     Effect.sync(() => {
@@ -54,13 +50,17 @@ const makeAnswerer = (python: PythonProcess, host: ScriptHost) => {
       python.send({ type: "error", id, kind: errorKind(error), message: error.detail, failure: id })
     })
   const answer = ({ id, operation, args, step }: Call, parts: ReadonlyArray<Uint8Array>) => {
-    const run = all.get(operation)
+    const run = operations.get(operation)
     const done =
       run === undefined
         ? Effect.fail(new BadCall({ kind: "value", detail: `the driver knows no operation ${operation}` }))
-        : run(args, { ...host, group, parts })
+        : run(args, { ...host, parts })
     return done.pipe(
       Effect.provideService(CurrentStep, step),
+      // A defect of ours must not leave the script waiting.
+      Effect.catchDefect((defect) =>
+        Effect.fail(new BadCall({ kind: "internal", detail: `${operation}: ${String(defect)}` }))
+      ),
       Effect.matchEffect({
         onFailure: (error) => refuse(id, error),
         onSuccess: (value) =>
