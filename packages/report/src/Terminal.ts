@@ -191,7 +191,7 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
   }
 
   const notice = ({ topic, text: what, machine }: EventOf<"Notice">): void => {
-    const paint = topic === "retry" ? style.warning : style.dim
+    const paint = topic === "retry" || topic === "end-of-life" ? style.warning : style.dim
     print(`${prefix(machine)}${paint(`${topic}: ${stripControl(what)}`)}`)
   }
 

@@ -94,7 +94,7 @@ const fields = {
   },
   /** One line about a choice that the host made: accelerator, quirk, image source, fallback. */
   Notice: {
-    topic: Schema.Literals(["accelerator", "quirk", "image", "host", "network", "retry"]),
+    topic: Schema.Literals(["accelerator", "quirk", "image", "host", "network", "retry", "end-of-life", "share"]),
     text: Schema.String,
     machine: Schema.optionalKey(Schema.String)
   },

@@ -9,6 +9,7 @@ import type { TestSpec } from "../spec/TestSpec.ts"
 import { ImageCatalog } from "../store/ImageCatalog.ts"
 import { ImageStore } from "../store/ImageStore.ts"
 import { prepareImage } from "./prepareImage.ts"
+import { warnOfEndOfLife } from "./warnOfEndOfLife.ts"
 
 const referenceKey = (reference: ImageReference): string => JSON.stringify(reference)
 
@@ -30,6 +31,7 @@ export const fetchImages = Effect.fn("run.fetchImages")(function* (options: {
     distinct,
     Effect.fnUntraced(function* ([key, reference]) {
       const image = yield* catalog.resolve(reference, options.host.architecture)
+      yield* warnOfEndOfLife(image)
       const stored = yield* store.materialize(image, bus.publishUnsafe)
       return [key, yield* prepareImage({ image: stored, host: options.host })] as const
     }),

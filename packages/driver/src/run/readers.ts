@@ -17,8 +17,14 @@ export interface ReadersOptions {
 }
 
 /** A run's last event is its end: readers that have seen it are done. */
-const untilFinished = <E, R>(events: Stream.Stream<Event, E, R>) =>
+const untilFinished = (events: Stream.Stream<Event>) =>
   Stream.takeUntil(events, (event) => event._tag === "RunFinished")
+
+/** A release past its end is seen also where the log goes into a file that nobody reads while tests pass. */
+const warn = (event: Event): Effect.Effect<void> =>
+  event._tag === "Notice" && event.topic === "end-of-life"
+    ? Effect.sync(() => void process.stderr.write(`nix-vm-test: ${event.text}\n`))
+    : Effect.void
 
 /** Subscribes the readers; `drained` waits until they have seen the run's last event. */
 export const startReaders = Effect.fnUntraced(function* (options: ReadersOptions) {
@@ -31,14 +37,17 @@ export const startReaders = Effect.fnUntraced(function* (options: ReadersOptions
     width: process.stdout.columns ?? 100,
     write: (text) => void process.stdout.write(text)
   })
-  const shown = yield* Effect.forkScoped(followEvents({ report, events: untilFinished(yield* bus.subscribe) }), {
-    startImmediately: true
-  })
   const { directory, secrets } = options
-  if (directory === undefined) return { drained: Fiber.join(shown) }
-  const log = yield* makeEventLog({ directory, secrets })
-  const written = yield* Effect.forkScoped(Stream.runForEachArray(untilFinished(yield* bus.subscribe), log.append), {
-    startImmediately: true
-  })
-  return { drained: Effect.andThen(Fiber.join(shown), Fiber.join(written)) }
+  const follow = <E, R>(read: (events: Stream.Stream<Event>) => Effect.Effect<void, E, R>) =>
+    Effect.flatMap(bus.subscribe, (events) =>
+      Effect.forkScoped(read(untilFinished(events)), { startImmediately: true })
+    )
+  const readers = [
+    yield* follow((events) => followEvents({ report, events })),
+    ...(process.stdout.isTTY ? [] : [yield* follow(Stream.runForEach(warn))]),
+    ...(directory === undefined
+      ? []
+      : [yield* follow(Stream.runForEachArray((yield* makeEventLog({ directory, secrets })).append))])
+  ]
+  return { drained: Fiber.joinAll(readers) }
 })

@@ -48,6 +48,23 @@ describe("a specification with mistakes", () => {
   })
 })
 
+describe("a release past its end of life", () => {
+  it("is told in the log and on stderr, before anything is downloaded", async () => {
+    const cache = join(place.folder, "cache")
+    const image = `{ image: "ubuntu:22.10" }`
+    const { stdout, stderr } = await place.runTest(machineTest(image), {
+      env: { NIX_VM_TEST_CACHE: cache },
+      onOutput: (seen, command) => {
+        // Where there is a network the image would be downloaded now.
+        if (seen.includes("end-of-life")) command.signal("SIGTERM")
+      }
+    })
+    const text = "ubuntu:22.10 has had no support since 2023-07-20"
+    assert.include(stdout, `end-of-life: ${text}`)
+    assert.match(stderr, new RegExp(`^nix-vm-test: ${text}.*\\n$`, "u"))
+  })
+})
+
 describe("a test that is not there", () => {
   it("says which file is missing", async () => {
     const { exitCode, stderr } = await place.run(["run", "missing.ts"])
