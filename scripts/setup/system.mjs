@@ -23,6 +23,7 @@ const guestTools = [
   { tool: "mke2fs", packages: ["e2fsprogs"] },
   { tool: "debugfs", packages: ["e2fsprogs"] },
   { tool: "mcopy", packages: ["mtools"] },
+  { tool: "mksquashfs", packages: ["squashfs-tools"] },
   { tool: "zstd", packages: ["zstd"] },
   { tool: "python3", packages: ["python3"] }
 ]

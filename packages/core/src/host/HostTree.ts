@@ -159,6 +159,10 @@ export const makeSymlink = (where: string, target: string): Effect.Effect<void, 
 /** Whether a path exists, links followed. */
 export const exists = (where: string): Effect.Effect<boolean> => Effect.sync(() => fs.existsSync(where))
 
+/** Whether something is at a path, be it a link to nothing. */
+export const isThere = (where: string): Effect.Effect<boolean> =>
+  Effect.sync(() => fs.lstatSync(where, { throwIfNoEntry: false }) !== undefined)
+
 /** Whether a path is a folder, links followed. */
 export const isDirectory = (where: string): Effect.Effect<boolean> =>
   Effect.sync(() => fs.statSync(where, { throwIfNoEntry: false })?.isDirectory() ?? false)

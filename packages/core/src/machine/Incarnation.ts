@@ -20,6 +20,7 @@ import type { Evidence } from "./evidence.ts"
 import { evidenceOf } from "./evidence.ts"
 import type { GuestAccess } from "./GuestAccess.ts"
 import { MachineError } from "./MachineError.ts"
+import { startShareDaemons } from "./shareDaemons.ts"
 import type { MachineErrorReason } from "./MachineError.ts"
 
 export interface Incarnation {
@@ -199,6 +200,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
   let channel: AgentChannel | undefined = undefined
   let connectedMs = 0
 
+  const shareDaemonEnded = yield* startShareDaemons(plan)
   const process = yield* spawnQemu({
     name: access.name,
     argv: options.clone?.argv ?? plan.argv,
@@ -213,6 +215,14 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     onEvent: onQmpEvent(() => channel, die)
   }).pipe(Effect.mapError(qemuFailed(options)))
   yield* Effect.forkScoped(watchProcess(process, die), { startImmediately: true })
+  // They end with QEMU too, whose own end says more.
+  const watchShares = Effect.tapError(shareDaemonEnded, ({ reason }) =>
+    Effect.andThen(
+      Effect.sleep("1 second"),
+      Effect.sync(() => die(reason))
+    )
+  )
+  yield* Effect.forkScoped(Effect.ignore(watchShares))
   // A socket that fails is only the symptom of a QEMU that ends; give the death a moment to be understood.
   const orDeath = Effect.catch((error: MachineError) =>
     Effect.timeoutOrElse(Deferred.await(died), { duration: "1 second", orElse: () => Effect.fail(error) })

@@ -18,6 +18,7 @@ import * as consoleText from "./consoleText.ts"
 import * as files from "./files.ts"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
 import type { MachineError } from "./MachineError.ts"
+import type { ExchangeFolders } from "../plan/SharePlan.ts"
 import type { MachinePower, ShutdownOptions } from "./MachinePower.ts"
 import type { Meeting } from "./Meeting.ts"
 import * as narration from "./narration.ts"
@@ -34,6 +35,8 @@ import type { TimeLimit } from "./TimeLimit.ts"
 export interface Machine {
   /** The machine's name in the test. */
   readonly name: string
+  /** Folders on the host that the guest has at `/tmp/shared` and `/tmp/xchg`; with `exchange: true` in the spec. */
+  readonly exchange: ExchangeFolders | undefined
 
   /** Runs a command and gives its result, whatever its exit code; a time-out is a result too (`timedOut`, with the output so far). */
   readonly exec: (command: Command, options?: CommandOptions) => Effect.Effect<CommandResult, OperationError>
@@ -145,6 +148,7 @@ export const makeMachine = (context: MachineContext, power: MachinePower, checkp
       markCallSite(operation(context, ...args))
   return {
     name: context.name,
+    exchange: context.plan.exchange,
     exec: on(commands.exec),
     succeed: on(commands.succeed),
     fail: on(commands.fail),

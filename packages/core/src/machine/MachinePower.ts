@@ -89,6 +89,8 @@ export interface MachinePowerOptions {
   readonly spawn: (cold: { readonly first: boolean }) => Effect.Effect<Incarnation, MachineError, Scope.Scope>
   /** Asked when QEMU ended before the guest's agent ever answered: whether another start, by other means, is worth while. */
   readonly startAgain: (error: MachineError) => Effect.Effect<boolean>
+  /** Done in a guest that is ready, before it is shut down. Its failure is the shutdown's, but stops nothing. */
+  readonly beforeShutdown: (incarnation: Incarnation) => Effect.Effect<void, MachineError>
   /** From the agent's first answer to a guest that the script may have. */
   readonly makeReady: (incarnation: Incarnation, boot: { readonly first: boolean }) => Effect.Effect<void, MachineError>
 }
@@ -306,6 +308,11 @@ export const makeMachinePower = Effect.fnUntraced(function* (
       Effect.fnUntraced(function* () {
         const graceMs =
           shutdownOptions.timeout === undefined ? limits.shutdownMs() : yield* limitToMs(shutdownOptions.timeout)
+        const farewell = yield* Effect.exit(
+          state._tag === "Up" && state.life.incarnation.phase() === "ready"
+            ? options.beforeShutdown(state.life.incarnation)
+            : Effect.void
+        )
         yield* end("shut down", ({ incarnation }) =>
           incarnation.process.stop({
             graceful: incarnation.channel.exec({ command: "systemctl poweroff || poweroff", strict: false }).pipe(
@@ -315,6 +322,7 @@ export const makeMachinePower = Effect.fnUntraced(function* (
             limits: { graceful: graceMs }
           })
         )
+        yield* farewell
       })
     )
 

@@ -118,8 +118,14 @@ export const makeCheckpoints = (context: MachineContext, power: MachinePower): C
 
   /** Brings the guest into a state that can be saved; adds to `undo` the code that turns back what was done so far. */
   const prepare = Effect.fnUntraced(function* (guest: HeldGuest, undo: Array<string>) {
-    // A share that is mounted keeps state in QEMU which can't be saved.
-    for (const share of plan.shares) {
+    // A share that is mounted by 9p keeps state in QEMU which can't be saved; one by virtiofs keeps it elsewhere, and for good.
+    const virtiofs = plan.shares.find(({ by }) => by._tag === "virtiofs")
+    if (virtiofs !== undefined) {
+      return yield* notPossible(
+        `a checkpoint can't be made of a machine with a share by virtiofs (${virtiofs.target}): say "via": "copy" or "image"`
+      )
+    }
+    for (const share of plan.shares.filter(({ by }) => by._tag === "9p")) {
       const { exitCode, stdout, stderr } = yield* run(guest, unmountShare(share))
       if (exitCode !== 0) return yield* notPossible(`a checkpoint can't be made while a share is in use: ${stderr}`)
       if (stdout === "taken\n") undo.push(mountShare(share))

@@ -33,7 +33,7 @@ const guestRefused = (context: MachineContext) => (error: MachineError) =>
   )
 
 /** The channel's streams fail with its own error only; a refusal of the host's is told apart by its text. */
-const asGuestRefusal = (error: HostFileError): GuestError =>
+export const asGuestRefusal = (error: HostFileError): GuestError =>
   new GuestError({
     reason: { _tag: "GuestRefused", operation: error.operation, subject: error.path, code: `${error.code} on the host` }
   })
@@ -96,7 +96,12 @@ interface Taken {
 
 type Trouble = GuestError | HostFileError | TestFailure
 
-const takeFile = (channel: GuestChannel, from: string, to: string): Effect.Effect<void, Trouble> =>
+/** Copies one file of the guest to the host, in place of what is there. */
+export const takeFile = (
+  channel: GuestChannel,
+  from: string,
+  to: string
+): Effect.Effect<void, GuestError | HostFileError> =>
   Effect.scoped(
     Effect.flatMap(channel.readFile(from), ({ stat, content }) =>
       HostTree.writeFile({ path: to, content, mode: stat.mode & 0o777 })

@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import type { GuestChannel } from "../guest/GuestChannel.ts"
 import type { GuestError } from "../guest/GuestError.ts"
 import type { FilePlan, MachinePlan } from "../plan/MachinePlan.ts"
+import type { RegistrationPlan, SharePlan } from "../plan/SharePlan.ts"
+import { registrationOf } from "../store/closurePaths.ts"
 import { evidenceOf } from "./evidence.ts"
 import { putFromHost } from "./files.ts"
 import { growRoot, rootSize } from "./guestScripts.ts"
@@ -16,7 +18,9 @@ import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
 import { settle, turnCloudInitOff } from "./settleScript.ts"
+import { copyIn } from "./shareCopies.ts"
 import { mountShare } from "./shareScripts.ts"
+import { shellQuote } from "./shellQuote.ts"
 
 /** Bytes of a disk that partition tables, boot partitions and the file system's own structures may take, besides 7 % of it. */
 const OVERHEAD_BYTES = 512 * 1024 * 1024
@@ -74,19 +78,45 @@ const putFile =
         })
       : putFromHost({ channel, source: file.content.source, target: file.path, mode: file.mode })
 
+/** What the guest's operating system refuses is a failure of the set-up. */
+const orSetupFailed = (options: SetUpOptions, step: string) =>
+  Effect.mapError((error: MachineError) =>
+    error.reason._tag === "ChannelFailed" && error.reason.cause._tag === "GuestRefused"
+      ? setupFailed(options, step, error.message, "")
+      : error
+  )
+
 const putFiles = (options: SetUpOptions) =>
   Effect.forEach(
     options.plan.files,
     (file) =>
       inIncarnation(options.access, options.incarnation, putFile(file)).pipe(
-        Effect.mapError((error) =>
-          error.reason._tag === "ChannelFailed" && error.reason.cause._tag === "GuestRefused"
-            ? setupFailed(options, `putting the file ${path.posix.normalize(file.path)}`, error.message, "")
-            : error
-        )
+        orSetupFailed(options, `putting the file ${path.posix.normalize(file.path)}`)
       ),
     { discard: true }
   )
+
+const giveShare = Effect.fnUntraced(function* (options: SetUpOptions, share: SharePlan) {
+  const step = `sharing ${share.target}`
+  if (options.firstBoot && share.by._tag === "copy") {
+    yield* inIncarnation(options.access, options.incarnation, (channel) => copyIn(channel, share)).pipe(
+      orSetupFailed(options, step)
+    )
+  }
+  yield* run(options, step, mountShare(share))
+})
+
+/** Tells a guest that has Nix that the paths of its store are valid. */
+const register = Effect.fnUntraced(function* (options: SetUpOptions, { closureInfo, target }: RegistrationPlan) {
+  const step = "registering what the guest has of the Nix store"
+  const content = yield* Effect.mapError(registrationOf(closureInfo), ({ message }) =>
+    setupFailed(options, step, message, "")
+  )
+  yield* inIncarnation(options.access, options.incarnation, (channel) =>
+    channel.writeFile({ path: target, content: new TextEncoder().encode(content), mode: 0o444 })
+  )
+  yield* run(options, step, `if command -v nix-store >/dev/null; then nix-store --load-db < ${shellQuote(target)}; fi`)
+})
 
 /** Brings a guest whose agent answers to the state in which the script may have it. */
 export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: SetUpOptions) {
@@ -106,12 +136,11 @@ export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: Se
     yield* options.reached("disk")
   }
   if (plan.shares.length > 0) {
-    yield* Effect.forEach(
-      plan.shares,
-      (share) => run(options, `mounting the share ${share.source} on ${share.target}`, mountShare(share)),
-      { discard: true }
-    )
+    yield* Effect.forEach(plan.shares, (share) => giveShare(options, share), { discard: true })
     yield* options.reached("shares")
   }
-  if (firstBoot) yield* putFiles(options)
+  if (firstBoot) {
+    yield* putFiles(options)
+    if (plan.registration !== undefined) yield* register(options, plan.registration)
+  }
 })

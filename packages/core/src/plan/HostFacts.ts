@@ -1,4 +1,5 @@
 import type { Architecture } from "../spec/Image.ts"
+import type { VirtiofsDaemon } from "./SharePlan.ts"
 
 /** What a plan needs to know of the host and its QEMU. */
 export interface HostFacts {
@@ -12,4 +13,10 @@ export interface HostFacts {
   readonly sandbox: boolean
   /** QEMU has `-netdev stream` (7.2 and later). */
   readonly streamNetdev: boolean
+  /** QEMU has 9p. */
+  readonly ninep: boolean
+  /** Absent where no virtiofsd can be used. */
+  readonly virtiofsd?: VirtiofsDaemon | undefined
+  /** Path of `mksquashfs`, where it is. */
+  readonly squashfsTool?: string | undefined
 }

@@ -3,6 +3,7 @@ import type { Image } from "../spec/Image.ts"
 import type { InterfaceAddress } from "./addresses.ts"
 import type { EntryPlan } from "./entry/EntryPlan.ts"
 import type { AppliedQuirk } from "./quirks.ts"
+import type { ExchangeFolders, RegistrationPlan, SharePlan } from "./SharePlan.ts"
 import type { StoredImage } from "./StoredImage.ts"
 
 /** A NIC in a network of the test. */
@@ -16,15 +17,6 @@ export interface NicPlan {
   readonly ipv4: InterfaceAddress
   readonly ipv6: InterfaceAddress
   readonly mtu: number
-}
-
-/** A directory of the host that the guest mounts by 9p. */
-export interface SharePlan {
-  readonly mountTag: string
-  /** Absolute; it has to exist. */
-  readonly source: string
-  readonly target: string
-  readonly readOnly: boolean
 }
 
 /** A file that is put into the guest before the script runs. */
@@ -72,6 +64,8 @@ export interface MachinePlan {
   readonly extraDisks: ReadonlyArray<ExtraDiskPlan>
   readonly nics: ReadonlyArray<NicPlan>
   readonly shares: ReadonlyArray<SharePlan>
+  readonly exchange?: ExchangeFolders | undefined
+  readonly registration?: RegistrationPlan | undefined
   readonly files: ReadonlyArray<FilePlan>
   /** To be added at run time, `host` 0 being a free port: so that runs never race for ports. */
   readonly forwardPorts: ReadonlyArray<{ readonly guest: number; readonly host: number }>

@@ -14,7 +14,12 @@ export const PlanErrorReason = Schema.Union([
   /** `boot.kernelArgs` are given, but the boot loader chooses the command line. */
   Schema.TaggedStruct("KernelArgsUnused", { ...machine, mode: Schema.Literals(["disk", "auto"]) }),
   Schema.TaggedStruct("NoFirmware", { ...machine, architecture: Schema.String }),
-  Schema.TaggedStruct("SharesUnsupported", { ...machine, image: Schema.String }),
+  /** No way of sharing serves. */
+  Schema.TaggedStruct("ShareImpossible", {
+    ...machine,
+    target: Schema.String,
+    obstacles: Schema.Array(Schema.String)
+  }),
   Schema.TaggedStruct("NetworksUnsupported", { ...machine, qemu: Schema.String }),
   Schema.TaggedStruct("AddressesExhausted", { ...machine, network: Schema.String, prefix: Schema.String }),
   Schema.TaggedStruct("TooManyDevices", { ...machine, devices: Schema.Int, limit: Schema.Int }),
@@ -40,8 +45,8 @@ const explain = (reason: PlanErrorReason): string => {
         : `${reason.machine}: boot.kernelArgs need a kernel that is booted directly, and this image's kernel is not known outside of its disk`
     case "NoFirmware":
       return `${reason.machine}: a ${reason.architecture} guest can only be started with its kernel booted directly, and this image's kernel is not known`
-    case "SharesUnsupported":
-      return `${reason.machine}: shares need 9p, which the kernel of ${reason.image} does not have: copy the files instead (files, copyFromHost)`
+    case "ShareImpossible":
+      return `${reason.machine}: ${reason.target} can't be shared: ${reason.obstacles.join("; ")}`
     case "NetworksUnsupported":
       return `${reason.machine}: networks need QEMU 7.2 or later, this is ${reason.qemu}`
     case "AddressesExhausted":

@@ -10,12 +10,15 @@ export interface PlannedLimit {
 }
 
 /** A path of the host that has to exist, and the part of the spec that names it. */
-export interface RequiredPath {
+export type RequiredPath = {
   readonly path: string
   /** Such as `machines.server.shares.src`. */
   readonly namedBy: string
-  readonly kind: "directory" | "any"
-}
+} & (
+  | { readonly kind: "directory" | "any" }
+  /** A folder of `closureInfo`, and with it all that it lists of the store. */
+  | { readonly kind: "closure"; readonly storeDir: string }
+)
 
 /** The test's script, its file absolute. */
 export type ScriptPlan = { readonly file: string } | { readonly python: string }

@@ -10,8 +10,10 @@ import type { HostFacts } from "./HostFacts.ts"
 import type { FilePlan, MachinePlan, NicPlan, RootDiskPlan } from "./MachinePlan.ts"
 import type { NetworkPlan } from "./NetworkPlan.ts"
 import { PlanError, type PlanErrorReason } from "./PlanError.ts"
+import { planRegistration, planShares, type PlanSharesOptions } from "./planShares.ts"
 import { baseArguments, testArguments } from "./qemuArguments.ts"
 import { applyQuirks } from "./quirks.ts"
+import type { SharePlan } from "./SharePlan.ts"
 import type { StoredImage } from "./StoredImage.ts"
 
 const mebibyte = 1024 ** 2
@@ -105,11 +107,13 @@ const planFile = (target: string, file: FileSpec, baseDirectory: string): FilePl
   mode: file.mode
 })
 
-const checkDevices = (options: PlanMachineOptions): Result.Result<void, PlanError> => {
-  const { name: machine, spec, host, image, networks } = options
-  const shares = Object.keys(spec.shares).length
-  const devices = networks.length + shares + Object.keys(spec.disks).length
-  if (shares > 0 && !image.image.facts.ninep) return fail({ _tag: "SharesUnsupported", machine, image: image.image.id })
+const checkDevices = (
+  options: PlanMachineOptions,
+  shares: ReadonlyArray<SharePlan>
+): Result.Result<void, PlanError> => {
+  const { name: machine, spec, host, networks } = options
+  const devices =
+    networks.length + shares.filter(({ by }) => by._tag !== "copy").length + Object.keys(spec.disks).length
   if (networks.length > 0 && !host.streamNetdev) {
     return fail({ _tag: "NetworksUnsupported", machine, qemu: Object.values(host.qemuVersion).join(".") })
   }
@@ -139,8 +143,19 @@ export const planMachine = (options: PlanMachineOptions): Result.Result<MachineP
         host: host.architecture
       })
     }
-    yield* checkDevices(options)
     const file = (ending: string) => path.join(runDirectory, `m${index}.${ending}`)
+    const sharing: PlanSharesOptions = {
+      machine: name,
+      spec,
+      image: image.image,
+      host,
+      baseDirectory,
+      exchange: { shared: path.join(runDirectory, "shared-xchg"), own: file("xchg") },
+      file,
+      socket: (ending) => socketIn(runDirectory, `m${index}.${ending}`)
+    }
+    const shares = yield* planShares(sharing)
+    yield* checkDevices(options, shares)
     const { processor, applied } = applyQuirks({
       host,
       image,
@@ -171,16 +186,14 @@ export const planMachine = (options: PlanMachineOptions): Result.Result<MachineP
         bytes: roundUp(size, sector)
       })),
       nics,
-      shares: Object.entries(spec.shares).map(([mountTag, share]) => ({
-        mountTag,
-        source: path.resolve(baseDirectory, share.source),
-        target: share.target,
-        readOnly: share.readOnly
-      })),
+      shares,
+      exchange: spec.exchange ? sharing.exchange : undefined,
+      registration: planRegistration(sharing),
       files: Object.entries(spec.files).map(([target, content]) => planFile(target, content, baseDirectory)),
       forwardPorts: spec.forwardPorts.map(({ guest, host: hostPort = 0 }) => ({ guest, host: hostPort })),
       internet: spec.internet,
-      start: spec.start,
+      // A clone can't have virtiofs.
+      start: shares.some(({ by }) => by._tag === "virtiofs") ? "cold" : spec.start,
       boot: yield* planBoot(options),
       selinux: spec.selinux,
       entry: planEntry({ image, unit: options.agent.unit, seedPath: file("seed") })

@@ -8,6 +8,7 @@ import type { MachinePlan } from "./MachinePlan.ts"
 import type { NetworkPlan } from "./NetworkPlan.ts"
 import { PlanError } from "./PlanError.ts"
 import { planMachine } from "./planMachine.ts"
+import type { SharePlan } from "./SharePlan.ts"
 import type { StoredImage } from "./StoredImage.ts"
 import type { PlannedLimit, RequiredPath, TestPlan } from "./TestPlan.ts"
 
@@ -46,16 +47,22 @@ const planLimits = (spec: TestSpec): TestPlan["limits"] => {
   return { test: limit("test"), boot: limit("boot"), command: limit("command"), shutdown: limit("shutdown") }
 }
 
+const requiredOf = (machine: string, { content, mountTag, ofTheRun }: SharePlan): ReadonlyArray<RequiredPath> => {
+  if ("closureInfo" in content) {
+    const namedBy = `machines.${machine}.extraPathsToRegister`
+    return content.closureInfo.map((info) => ({ path: info, namedBy, kind: "closure", storeDir: content.storeDir }))
+  }
+  return ofTheRun
+    ? []
+    : [{ path: content.folder, namedBy: `machines.${machine}.shares.${mountTag}`, kind: "directory" }]
+}
+
 const requiredPaths = (
   machines: ReadonlyArray<MachinePlan>,
   script: TestPlan["script"]
 ): ReadonlyArray<RequiredPath> => [
   ...machines.flatMap((machine) => [
-    ...machine.shares.map(({ source, mountTag }) => ({
-      path: source,
-      namedBy: `machines.${machine.name}.shares.${mountTag}`,
-      kind: "directory" as const
-    })),
+    ...machine.shares.flatMap((share) => requiredOf(machine.name, share)),
     ...machine.files.flatMap(({ path: target, content }) =>
       "source" in content
         ? [{ path: content.source, namedBy: `machines.${machine.name}.files["${target}"]`, kind: "any" as const }]

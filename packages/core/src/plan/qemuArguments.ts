@@ -2,6 +2,7 @@
 import type { MachinePlan } from "./MachinePlan.ts"
 import type { HostFacts } from "./HostFacts.ts"
 import { userNetworkMac } from "./addresses.ts"
+import type { SharePlan } from "./SharePlan.ts"
 import { agentDiskSerial } from "@nix-vm-test/agent/AgentDisk"
 import { agentPortName } from "@nix-vm-test/agent/AgentUnit"
 
@@ -46,12 +47,22 @@ const process = (machine: Pick<MachinePlan, "name">, host: HostFacts): ReadonlyA
   ...(host.sandbox ? ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"] : [])
 ]
 
+/** A virtiofs daemon works in the guest's memory, so it has to be one that can be shared. */
+const memory = (machine: Pick<MachinePlan, "memoryBytes" | "shares">, host: HostFacts): ReadonlyArray<string> =>
+  machine.shares.some(({ by }) => by._tag === "virtiofs")
+    ? [
+        "-object",
+        `memory-backend-memfd,id=ram,size=${machine.memoryBytes},share=on`,
+        "-machine",
+        `${host.machineType},memory-backend=ram`
+      ]
+    : ["-machine", host.machineType]
+
 const board = (
-  machine: Pick<MachinePlan, "accelerator" | "cpuModel" | "cpus" | "memoryBytes">,
+  machine: Pick<MachinePlan, "accelerator" | "cpuModel" | "cpus" | "memoryBytes" | "shares">,
   host: HostFacts
 ): ReadonlyArray<string> => [
-  "-machine",
-  host.machineType,
+  ...memory(machine, host),
   "-accel",
   machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm",
   "-cpu",
@@ -125,6 +136,32 @@ export const baseArguments = (options: {
   ]
 }
 
+const shareArguments = (share: SharePlan, id: string): ReadonlyArray<string> => {
+  const { by, content, mountTag } = share
+  switch (by._tag) {
+    case "9p": {
+      const source = "folder" in content ? content.folder : content.storeDir
+      return [
+        "-fsdev",
+        `local,id=${id},path=${escaped(source)},security_model=none,multidevs=remap${share.readOnly ? ",readonly=on" : ""}`,
+        "-device",
+        `virtio-9p-pci,fsdev=${id},mount_tag=${mountTag}`
+      ]
+    }
+    case "virtiofs":
+      return [
+        "-chardev",
+        `socket,id=${id},path=${escaped(by.socket)}`,
+        "-device",
+        `vhost-user-fs-pci,chardev=${id},tag=${mountTag}`
+      ]
+    case "image":
+      return disk({ id, path: by.path, format: "raw", readOnly: true, device: `,serial=${by.serial}` })
+    case "copy":
+      return []
+  }
+}
+
 /** What this test adds. QEMU listens on the networks' sockets, so a switch may come and go. */
 export const testArguments = (machine: Pick<MachinePlan, "nics" | "shares" | "extraDisks">): ReadonlyArray<string> => [
   ...machine.nics.flatMap((nic, index) => [
@@ -133,14 +170,7 @@ export const testArguments = (machine: Pick<MachinePlan, "nics" | "shares" | "ex
     "-device",
     `virtio-net-pci,id=${nic.id},netdev=net${index + 1},mac=${nic.mac},romfile=${nic.mtu === 1500 ? "" : `,host_mtu=${nic.mtu}`}`
   ]),
-  ...machine.shares.flatMap((share, index) => [
-    "-fsdev",
-    `local,id=share${index + 1},path=${escaped(share.source)},security_model=none,multidevs=remap${
-      share.readOnly ? ",readonly=on" : ""
-    }`,
-    "-device",
-    `virtio-9p-pci,fsdev=share${index + 1},mount_tag=${share.mountTag}`
-  ]),
+  ...machine.shares.flatMap((share, index) => shareArguments(share, `share${index + 1}`)),
   ...machine.extraDisks.flatMap(({ name, path }, index) =>
     disk({ id: `disk${index + 1}`, path, format: "qcow2", device: `,serial=${name}` })
   )

@@ -56,6 +56,7 @@ const runningCommand = (run: RunPromise, process: GuestProcess, end: () => Promi
 /** The Promise form of a handle. */
 export const promiseMachine = (machine: Machine, run: RunPromise): PromiseMachine => ({
   name: machine.name,
+  exchange: machine.exchange,
   exec: (command, options) => run(machine.exec(command, options)),
   succeed: (command, options) => run(machine.succeed(command, options)),
   fail: (command, options) => run(machine.fail(command, options)),

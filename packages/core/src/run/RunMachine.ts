@@ -21,26 +21,30 @@ import { MachineError } from "../machine/MachineError.ts"
 import type { MachinePower } from "../machine/MachinePower.ts"
 import { makeMachinePower } from "../machine/MachinePower.ts"
 import { forwardPortOf } from "../machine/ports.ts"
+import { bringShareBack, isWritableCopy } from "../machine/shareCopies.ts"
 import { setUpGuest } from "../machine/setUpGuest.ts"
 import { Steps } from "../machine/Steps.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import type { PlannedLimit, TestPlan } from "../plan/TestPlan.ts"
 import type { Qemu } from "../qemu/Qemu.ts"
 import type { CacheDirectory } from "../store/CacheDirectory.ts"
+import { makeShares } from "./makeShares.ts"
 import { createDisk, createOverlay } from "../store/Qcow.ts"
 import { writeSeedDisk } from "../store/seedDisk.ts"
 import { parseBootProfile } from "./bootProfile.ts"
 import { startClone } from "./startClone.ts"
 import type { SpeedFactor } from "./SpeedFactor.ts"
+import type { TemplateChoice } from "./TemplateChoice.ts"
 
 export interface RunMachine {
-import type { TemplateChoice } from "./TemplateChoice.ts"
   readonly plan: MachinePlan
   readonly machine: Machine
   readonly power: MachinePower
   readonly console: GuestAccess["console"]
   /** Whether its guest runs by emulation (TCG). */
   readonly isEmulated: () => boolean
+  /** Writes back to the host what the guest changed of shares that are copies. */
+  readonly bringBack: Effect.Effect<void, MachineError>
   /** Tells where the boot's time went, if the guest has finished booting. */
   readonly profile: Effect.Effect<void>
 }
@@ -73,6 +77,7 @@ const makeDisks = Effect.fnUntraced(
     const { image, overlay, bytes } = plan.disk
     yield* createOverlay({ base: image, path: overlay, size: bytes })
     yield* Effect.forEach(plan.extraDisks, createDisk, { discard: true })
+    yield* makeShares(plan)
     if (plan.entry.strategy === "nocloud") yield* writeSeedDisk(plan.entry)
   },
   (making, plan) =>
@@ -174,6 +179,10 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
       sinceStart: performance.now() - incarnation.spawnedAt
     })
   })
+  const bringBackFrom = (incarnation: Incarnation) =>
+    Effect.forEach(plan.shares.filter(isWritableCopy), (share) => bringShareBack({ access, incarnation, share }), {
+      discard: true
+    })
   const power = yield* makeMachinePower({
     access,
     bus,
@@ -187,6 +196,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     spawn: (boot) =>
       Effect.flatMap(Effect.scope, (scope) => Effect.provideContext(Scope.provide(spawn(boot), scope), services)),
     startAgain,
+    beforeShutdown: bringBackFrom,
     makeReady: (incarnation, boot) => Effect.provideContext(makeReady(incarnation, boot), services)
   })
   const context: MachineContext = {
@@ -212,12 +222,23 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     if (found !== undefined) yield* bus.publish({ _tag: "BootProfiled", machine: plan.name, profile: found })
   }).pipe(Effect.timeout("30 seconds"), Effect.ignore)
 
+  const bringBack = Effect.flatMap(power.current, (incarnation) =>
+    incarnation?.phase() === "ready" ? bringBackFrom(incarnation) : Effect.void
+  )
+  // Also where no test's end asks for it: in a shell, after an interruption.
+  yield* Effect.addFinalizer(() =>
+    Effect.catch(bringBack, (error) =>
+      bus.publish({ _tag: "Log", level: "error", machine: plan.name, text: error.message })
+    )
+  )
+
   const runMachine: RunMachine = {
     plan,
     machine: makeMachine(context, power, makeCheckpoints(context, power)),
     power,
     console: access.console,
     isEmulated: () => planNow().accelerator === "tcg",
+    bringBack,
     profile
   }
   return runMachine

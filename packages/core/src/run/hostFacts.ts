@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { HostFacts } from "../plan/HostFacts.ts"
 import { Qemu } from "../qemu/Qemu.ts"
+import { shareTools } from "./shareTools.ts"
 import { UsageError } from "./UsageError.ts"
 
 export const hostFacts = Effect.fnUntraced(function* (accelerator: "kvm" | "tcg") {
@@ -20,7 +21,9 @@ export const hostFacts = Effect.fnUntraced(function* (accelerator: "kvm" | "tcg"
     accelerator,
     architecture: qemu.architecture,
     sandbox: qemu.capabilities.sandbox,
-    streamNetdev: qemu.capabilities.streamNetdev
+    streamNetdev: qemu.capabilities.streamNetdev,
+    ninep: qemu.capabilities.fsdev,
+    ...(yield* shareTools)
   }
   return facts
 })

@@ -103,16 +103,19 @@ const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
     for (const quirk of machine.quirks) {
       yield* bus.publish({ _tag: "Notice", topic: "quirk", machine: machine.name, text: quirk.why })
     }
+    for (const share of machine.shares) {
+      yield* bus.publish({ _tag: "Notice", topic: "share", machine: machine.name, text: share.told })
+    }
   }
   return { plan, emulated, agent, accelerator: host.accelerator }
 })
 
 /** Prepares a spec's machines; they start when they are first used, or by `power.start`. */
 export const openMachines = Effect.fn("run.openMachines")(function* (options: OpenMachinesOptions) {
+  const given = yield* givenTemplates(options.templates ?? [])
   const { plan, emulated, agent, accelerator } = yield* planRun(options)
   const { buildId } = yield* Qemu
   const { markBroken } = yield* Accelerator
-  const given = yield* givenTemplates(options.templates ?? [])
   const host = { qemuBuildId: buildId, agentDigest: agent.digest, hostCpu: yield* hostCpu }
   const speed = makeSpeedFactor(accelerator)
   const outputDirectory = options.outputDirectory ?? path.join(plan.runDirectory, "output")

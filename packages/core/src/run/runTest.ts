@@ -58,7 +58,11 @@ const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
     // Before the machines' scopes close, or a start that is under way would see its QEMU die.
     Effect.ensuring(Fiber.interrupt(starting))
   )
+  const back = yield* Effect.exit(
+    Effect.forEach(machines, ({ bringBack }) => bringBack, { concurrency: "unbounded", discard: true })
+  )
   if (Exit.isSuccess(exit)) {
+    yield* back
     yield* Effect.forEach(machines, ({ profile }) => profile, { concurrency: "unbounded", discard: true })
   }
   return yield* exit

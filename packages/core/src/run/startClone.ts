@@ -11,7 +11,9 @@ import type { GuestAccess } from "../machine/GuestAccess.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import { createDisk, createOverlay } from "../store/Qcow.ts"
 import { discardTemplate, holdDisk } from "../store/Templates.ts"
-import { makeTemplate } from "./makeTemplate.ts"
+import { makeShares } from "./makeShares.ts"
+import { obtainTemplate } from "./obtainTemplate.ts"
+import type { TemplateChoice } from "./TemplateChoice.ts"
 import { TemplateError } from "./TemplateError.ts"
 
 export interface StartCloneOptions extends TemplateChoice {
@@ -42,6 +44,7 @@ export const startClone = Effect.fn("run.startClone")(function* (options: StartC
   yield* Effect.forEach(plan.extraDisks, createDisk, { discard: true }).pipe(
     Effect.mapError(failed("making its disks"))
   )
+  yield* makeShares(plan).pipe(Effect.mapError(failed("making its shares")))
   const scope = yield* Scope.fork(machineScope)
   return yield* Effect.gen(function* () {
     const clone = cloneStart({ plan, template })

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { ByteSize, DiskSizeFromText } from "./ByteSize.ts"
 import { ImageReferenceFromSpec } from "./ImageReference.ts"
+import { AbsolutePath, Shares, storeFields, storeProblem } from "./ShareSpec.ts"
 
 /** A name that is one label of a host name. */
 export const HostName = Schema.String.check(
@@ -12,25 +13,8 @@ export const HostName = Schema.String.check(
   })
 )
 
-const AbsolutePath = Schema.String.check(Schema.isPattern(/^\/[^\0]*$/u, { expected: "an absolute path in the guest" }))
-
 const port = (minimum: number) =>
   Schema.Int.check(Schema.isBetween({ minimum, maximum: 65_535 }, { expected: `a port from ${minimum} to 65535` }))
-
-/** A directory of the host in the guest, over 9p. */
-export const ShareSpec = Schema.Struct({
-  source: Schema.String.annotate({ description: "The host's directory; relative to the spec's folder." }),
-  target: AbsolutePath.annotate({ description: "Where the guest has it mounted." }),
-  readOnly: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false)))
-})
-export type ShareSpec = typeof ShareSpec.Type
-
-/** 9p mount tags are at most 31 bytes; the name is the tag. */
-const ShareName = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$/u, {
-    expected: "a share's name (letters, digits, dot, hyphen, underscore, at most 31)"
-  })
-)
 
 /** Permission bits, written in octal as for `chmod`. */
 const FileMode = Schema.String.check(
@@ -95,8 +79,6 @@ export const BootSpec = Schema.Struct({
 })
 export type BootSpec = typeof BootSpec.Type
 
-const Shares = Schema.Record(ShareName, ShareSpec)
-
 const fields = {
   image: ImageReferenceFromSpec,
   memory: ByteSize.pipe(
@@ -116,6 +98,12 @@ const fields = {
   shares: Shares.annotate({ description: "Directories of the host, by mount tag." }).pipe(
     Schema.withDecodingDefaultKey(Effect.succeed({}))
   ),
+  exchange: Schema.Boolean.annotate({
+    description:
+      "Folders of the run as NixOS tests have them: /tmp/shared, common to all machines, and /tmp/xchg, the machine's own.",
+    default: false
+  }).pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
+  ...storeFields,
   files: Schema.Record(AbsolutePath, FileSpec)
     .annotate({ description: "Files in the guest before the script runs, by path." })
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
@@ -149,7 +137,8 @@ const Written = Schema.Struct({
         path: ["sharedDirs"],
         issue: "another spelling of shares: give only one of them"
       }
-  )
+  ),
+  Schema.makeFilter((machine) => storeProblem(machine) ?? true)
 )
 
 /** A machine, decoded: every default filled in, sizes in bytes. */

@@ -17,6 +17,7 @@ export const host = (changes: Partial<HostFacts> = {}): HostFacts => ({
   architecture: "x86_64",
   sandbox: true,
   streamNetdev: true,
+  ninep: true,
   ...changes
 })
 
@@ -25,9 +26,10 @@ export const storedImage = (
     readonly entry?: EntryStrategy
     readonly cpuLevel?: 1 | 2 | 3
     readonly ninep?: boolean
+    readonly virtiofs?: boolean
   } = {}
 ): StoredImage => {
-  const { entry = "installed", cpuLevel = 1, ninep = true, ...rest } = changes
+  const { entry = "installed", cpuLevel = 1, ninep = true, virtiofs = true, ...rest } = changes
   return {
     image: {
       id: "debian:12",
@@ -40,7 +42,7 @@ export const storedImage = (
         init: "systemd",
         entry,
         ninep,
-        virtiofs: true,
+        virtiofs,
         rootFilesystem: "ext4",
         lvm: false,
         networkManager: "netplan",

@@ -208,8 +208,8 @@ describe("plans that can't be", () => {
     ],
     ["WrongArchitecture", planOne({}, { host: host({ architecture: "aarch64" }) })],
     [
-      "SharesUnsupported",
-      planOne({ shares: { a: { source: "a", target: "/a" } } }, { image: storedImage({ ninep: false }) })
+      "ShareImpossible",
+      planOne({ shares: { a: { source: "a", target: "/a", via: "9p" } } }, { image: storedImage({ ninep: false }) })
     ],
     [
       "NetworksUnsupported",

@@ -1,0 +1,127 @@
+/** Shares that are copies: put into the guest at its first start, and what it changed of them brought back. */
+import * as path from "node:path"
+import * as Effect from "effect/Effect"
+import type { GuestChannel } from "../guest/GuestChannel.ts"
+import { guestError, type GuestError } from "../guest/GuestError.ts"
+import * as HostTree from "../host/HostTree.ts"
+import type { SharePlan } from "../plan/SharePlan.ts"
+import { closurePaths } from "../store/closurePaths.ts"
+import { asGuestRefusal, putFromHost, takeFile } from "./files.ts"
+import type { GuestAccess } from "./GuestAccess.ts"
+import type { Incarnation } from "./Incarnation.ts"
+import { inIncarnation } from "./MachineContext.ts"
+import { MachineError } from "./MachineError.ts"
+import { shellQuote } from "./shellQuote.ts"
+
+/** A file of the guest whose time is that of the copy. It is on the disk, as the copy is. */
+const markerOf = ({ mountTag }: SharePlan): string => `/var/lib/nix-vm-test/copied-${mountTag}`
+
+const refusedByHost = Effect.mapError((error: GuestError | HostTree.HostFileError) =>
+  error._tag === "HostFileError" ? asGuestRefusal(error) : error
+)
+
+/** Runs shell code in the guest, whose failure must not pass for an empty answer. */
+const run = Effect.fnUntraced(function* (channel: GuestChannel, share: SharePlan, command: string) {
+  const { exitCode, stdout, stderr } = yield* channel.exec({ command, timeoutMs: 300_000 })
+  if (exitCode === 0) return new TextDecoder().decode(stdout)
+  const code = new TextDecoder().decode(stderr).trim()
+  return yield* Effect.fail(guestError({ _tag: "GuestRefused", operation: "copy", subject: share.target, code }))
+})
+
+const putAll = Effect.fnUntraced(function* (channel: GuestChannel, { content, target }: SharePlan) {
+  if ("folder" in content) return yield* putFromHost({ channel, source: content.folder, target })
+  const paths = yield* closurePaths(content.closureInfo)
+  yield* Effect.forEach(
+    paths,
+    (source) => putFromHost({ channel, source, target: `${target}/${path.basename(source)}` }),
+    { discard: true }
+  )
+})
+
+/** Puts the copy into the guest. */
+export const copyIn = Effect.fn("machine.copyIn")(function* (channel: GuestChannel, share: SharePlan) {
+  const marker = shellQuote(markerOf(share))
+  yield* refusedByHost(putAll(channel, share))
+  yield* run(channel, share, `mkdir -p -- "$(dirname ${marker})"\n: > ${marker}`)
+})
+
+/**
+ * Prints what was changed since the copy, each path after `./`, ended by a zero byte, and remembers this moment for the next time. A change
+ * of contents, mode or name sets the time that `-cnewer` looks at; a `find` without it gives everything.
+ */
+const changes = (share: SharePlan): string => `cd ${shellQuote(share.target)}
+marker=${shellQuote(markerOf(share))}
+: > "$marker.new"
+if find . -maxdepth 0 -cnewer "$marker" >/dev/null 2>&1; then
+  find . -mindepth 1 -cnewer "$marker" -print0
+else
+  find . -mindepth 1 -print0
+fi`
+
+/** Names that a guest gave, one below the other, and none that leads elsewhere. */
+const namesOf = (relative: string): ReadonlyArray<string> | undefined => {
+  const names = relative.split("/").slice(1)
+  return names.length > 0 && names.every(HostTree.isSafeName) ? names : undefined
+}
+
+/** Writes one changed path of the guest over the host's; folders on its way must be folders of the host and no links. */
+const bringOne = Effect.fnUntraced(function* (channel: GuestChannel, share: SharePlan, root: string, relative: string) {
+  const names = namesOf(relative)
+  if (names === undefined) return
+  const from = `${share.target}/${names.join("/")}`
+  const stat = yield* channel.stat(from, { follow: false })
+  const to = path.join(root, ...names)
+  for (let depth = 1; depth < names.length; depth++) {
+    yield* HostTree.makeDirectory(path.join(root, ...names.slice(0, depth)))
+  }
+  switch (stat.kind) {
+    case "directory":
+      yield* HostTree.makeDirectory(to)
+      return yield* HostTree.setMode(to, stat.mode & 0o777)
+    case "file":
+      return yield* takeFile(channel, from, to)
+    case "symlink":
+      return yield* HostTree.makeSymlink(to, stat.linkTarget ?? "")
+    case "other":
+      return
+  }
+})
+
+const copyBack = Effect.fn("machine.copyBack")(function* (channel: GuestChannel, share: SharePlan) {
+  if (!("folder" in share.content)) return
+  const { folder } = share.content
+  const changed = (yield* run(channel, share, changes(share))).split("\0").filter((line) => line !== "")
+  yield* refusedByHost(
+    Effect.forEach(changed, (relative) => bringOne(channel, share, folder, relative), { discard: true })
+  )
+  const marker = shellQuote(markerOf(share))
+  yield* run(channel, share, `mv -- ${marker}.new ${marker}`)
+})
+
+/** Whether what the guest writes has to be brought back. */
+export const isWritableCopy = ({ by, readOnly }: SharePlan): boolean => by._tag === "copy" && !readOnly
+
+/** A copy back takes as long as its data; what is still under way after so long hangs. */
+const BACK_LIMIT = "15 minutes"
+
+/** Brings back what the guest changed or made since it was copied; what it removed stays on the host. */
+export const bringShareBack = (options: {
+  readonly access: GuestAccess
+  readonly incarnation: Incarnation
+  readonly share: SharePlan
+}): Effect.Effect<void, MachineError> => {
+  const { access, incarnation, share } = options
+  const failed = (detail: string) =>
+    new MachineError({
+      machine: access.name,
+      reason: { _tag: "SetupFailed", step: `bringing back what the guest changed in ${share.target}`, detail },
+      evidence: []
+    })
+  return inIncarnation(access, incarnation, (channel) => copyBack(channel, share)).pipe(
+    Effect.mapError(({ message }) => failed(message)),
+    Effect.timeoutOrElse({
+      duration: BACK_LIMIT,
+      orElse: () => Effect.fail(failed(`it did not end within ${BACK_LIMIT}`))
+    })
+  )
+}
