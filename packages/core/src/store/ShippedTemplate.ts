@@ -7,9 +7,12 @@ import * as path from "node:path"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
+import type { HostFileError } from "../host/HostTree.ts"
 import { digestFile, type FileDigest, packFile, unpackFile } from "../host/packedFile.ts"
 import { TemplateIdentity } from "../plan/TemplateIdentity.ts"
+import type { ImageError } from "./ImageError.ts"
 import { fileSize } from "./ImageRecord.ts"
 import { type DiskFacts, renameBase } from "./Qcow.ts"
 import { ShippedTemplateError } from "./ShippedTemplateError.ts"
@@ -45,10 +48,16 @@ export interface ShippedTemplate {
   readonly key: string
 }
 
+/** The store's own words about a cache that is not to be written to are about images. */
+const detailOf = (error: ImageError | HostFileError | PlatformError): string =>
+  error._tag === "ImageError" && error.reason._tag === "ReadOnlyCache"
+    ? `${error.reason.path} can't be written`
+    : error.message
+
 const refused =
   (folder: string) =>
-  (error: { readonly message: string }): ShippedTemplateError =>
-    new ShippedTemplateError({ folder, reason: { _tag: "HostRefused", detail: error.message } })
+  (error: ImageError | HostFileError | PlatformError): ShippedTemplateError =>
+    new ShippedTemplateError({ folder, reason: { _tag: "HostRefused", detail: detailOf(error) } })
 
 const damaged = (folder: string, file: string, seen: string): ShippedTemplateError =>
   new ShippedTemplateError({ folder, reason: { _tag: "Damaged", file, seen } })
@@ -121,8 +130,7 @@ export const shipTemplate = Effect.fn("ShippedTemplate.ship")(
       "disk.qcow2": yield* digestFile(file("disk.qcow2"))
     }
     const manifest: Manifest = { format, ...options.manifest, files }
-    const text = yield* Effect.orDie(Schema.encodeEffect(ManifestFile)(manifest))
-    yield* fs.writeFileString(file(manifestName), `${text}\n`)
+    yield* fs.writeFileString(file(manifestName), `${JSON.stringify(manifest, undefined, 2)}\n`)
     yield* Effect.forEach([...fileNames, manifestName], (name) => fs.chmod(file(name), 0o444), { discard: true })
     yield* fs.rename(partial, folder)
   },
