@@ -1,5 +1,6 @@
-/** What test scripts import: the two ways to define a test, and the types and errors that they meet. */
+/** What test scripts import: the two ways to define a test, images of their own, and the types and errors that they meet. */
 export { defineTest, testScript } from "./script/defineTest.ts"
+export { type AboutImage, fromFile, fromUrl } from "./spec/ownImages.ts"
 export type { EffectScriptContext, ScriptContext, TestDefinition, TestOptions } from "./script/TestDefinition.ts"
 export type { Machine } from "./machine/Machine.ts"
 export type { Command, CommandOptions, CommandResult } from "./machine/commands.ts"

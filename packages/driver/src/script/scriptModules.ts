@@ -1,23 +1,29 @@
 /**
- * What `import` means inside a test script: TypeScript works as it is, `@nix-vm-test/core` is this driver's own, and `effect` is found beside the
- * driver where the script's folder has none.
+ * What `import` means inside a test script: TypeScript works as it is, `@nix-vm-test/core` and `@nix-vm-test/distributions` are this driver's
+ * own, and `effect` is found beside the driver where the script's folder has none.
  */
 import * as fs from "node:fs/promises"
 import * as Module from "node:module"
 import { pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { defineTest, MachineError, TestFailure, testScript } from "@nix-vm-test/core"
+import { defineTest, fromFile, fromUrl, MachineError, TestFailure, testScript } from "@nix-vm-test/core"
+import * as distributions from "@nix-vm-test/distributions"
 
-const own = { defineTest, testScript, MachineError, TestFailure }
+/** What this process has already, by what a script calls it: a script and its driver share one copy. */
+const own: Readonly<Record<string, object>> = {
+  "@nix-vm-test/core": { defineTest, testScript, fromFile, fromUrl, MachineError, TestFailure },
+  "@nix-vm-test/distributions": { ...distributions }
+}
 const ownKey = "nix-vm-test/script-api"
-const ownUrl = "nix-vm-test:core"
+const ownScheme = "nix-vm-test:"
 
-/** A module of which every name is one that this process has already: a script and its driver share one copy. */
-const ownSource = [
-  `const own = globalThis[Symbol.for(${JSON.stringify(ownKey)})]`,
-  ...Object.keys(own).map((name) => `export const ${name} = own.${name}`)
-].join("\n")
+/** A module of which every name is one of the process's own. */
+const ownSource = (specifier: string): string =>
+  [
+    `const own = globalThis[Symbol.for(${JSON.stringify(ownKey)})][${JSON.stringify(specifier)}]`,
+    ...Object.keys(own[specifier] ?? {}).map((name) => `export const ${name} = own.${name}`)
+  ].join("\n")
 
 let hasOwnModules = false
 
@@ -28,7 +34,7 @@ const addOwnModules = (): void => {
   const besideDriver = Module.createRequire(import.meta.url)
   Module.registerHooks({
     resolve: (specifier, context, next) => {
-      if (specifier === "@nix-vm-test/core") return { url: ownUrl, format: "module", shortCircuit: true }
+      if (Object.hasOwn(own, specifier)) return { url: ownScheme + specifier, format: "module", shortCircuit: true }
       if (specifier !== "effect" && !specifier.startsWith("effect/")) return next(specifier, context)
       try {
         return next(specifier, context)
@@ -37,7 +43,9 @@ const addOwnModules = (): void => {
       }
     },
     load: (url, context, next) =>
-      url === ownUrl ? { format: "module", source: ownSource, shortCircuit: true } : next(url, context)
+      url.startsWith(ownScheme)
+        ? { format: "module", source: ownSource(url.slice(ownScheme.length)), shortCircuit: true }
+        : next(url, context)
   })
 }
 

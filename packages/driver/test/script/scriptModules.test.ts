@@ -35,6 +35,13 @@ const scripts = [
     what: "a type that is imported like a value",
     text: script(`import { Seven, seven } from "./helper.ts"`, "const value: Seven = seven")
   },
+  {
+    what: "names of images, and images of its own",
+    text: script(
+      `import { debian } from "@nix-vm-test/distributions"; import { fromFile } from "@nix-vm-test/core"`,
+      `const value = [debian("bookworm"), fromFile("a").file].join() === "debian:12,a" ? 7 : 0`
+    )
+  },
   { what: "such an import in a helper", text: script(`import { seven } from "./user.ts"`, "const value = seven") }
 ]
 
