@@ -38,6 +38,8 @@ export const ImportGone = Schema.TaggedStruct("ImportGone", { image: Schema.Stri
 export const NameTaken = Schema.TaggedStruct("NameTaken", { name: Schema.String, by: Schema.String })
 /** The file is whole, but no disk that QEMU could start from. */
 export const NotADisk = Schema.TaggedStruct("NotADisk", { path: Schema.String, seen: Schema.String })
+/** No firmware of a PC would find a program on the disk. */
+export const NotBootable = Schema.TaggedStruct("NotBootable", { path: Schema.String })
 /** The disk's own tables point beyond the end of its file. */
 export const Truncated = Schema.TaggedStruct("Truncated", { path: Schema.String, detail: Schema.String })
 /** The disk takes its content from a file that nobody verified. */
@@ -96,6 +98,7 @@ export const ImageErrorReason = Schema.Union([
   ImportGone,
   NameTaken,
   NotADisk,
+  NotBootable,
   Truncated,
   ForeignBacking,
   NoSpace,
@@ -156,6 +159,8 @@ const explain = (reason: ImageErrorReason): string => {
       return `the name "${reason.name}" is taken: it is ${reason.by}`
     case "NotADisk":
       return `${reason.path} is no disk image: ${reason.seen}`
+    case "NotBootable":
+      return `${reason.path} can't be started from: its boot sector is empty. It has no system on it, or one for another processor (aarch64) or for UEFI only.`
     case "Truncated":
       return `${reason.path} is cut off: ${reason.detail}. Delete it and get it again.`
     case "ForeignBacking":

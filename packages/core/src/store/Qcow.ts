@@ -136,6 +136,18 @@ export const checkWhole = Effect.fn("Qcow.checkWhole")(function* (
   if (faults > 0) return yield* truncated(`qemu-img found ${faults} faults in its tables`)
 })
 
+/** The first sectors of a disk as a guest sees them, 512 bytes each; `target` is a file that is not there yet. */
+export const readSectors = Effect.fn("Qcow.readSectors")(function* (
+  options: QcowOptions & { readonly format: DiskFacts["format"]; readonly count: number; readonly target: string }
+): Effect.fn.Return<Uint8Array, ImageError, ChildProcesses | FileSystem.FileSystem> {
+  const { path, format, count, target } = options
+  const fs = yield* FileSystem.FileSystem
+  const args = ["dd", "-U", "-f", format, "-O", "raw", "bs=512", `count=${count}`, `if=${path}`, `of=${target}`]
+  const answer = yield* runTool({ ...options, args })
+  if (answer.code !== 0) return yield* copyRefused("read", path, answer.detail)
+  return yield* Effect.mapError(fs.readFile(target), hostRefusal({ operation: "read", path: target }))
+})
+
 const copyRefused = (operation: string, path: string, detail: string): ImageError =>
   new ImageError({
     reason: /No space left/u.test(detail) ? { _tag: "NoSpace", path } : { _tag: "HostRefused", operation, path, detail }
@@ -207,7 +219,7 @@ export const exportDisk = Effect.fn("Qcow.export")(function* (
 
 /** Has a disk take what it does not hold itself from a file of the same content at another place, or names none. */
 export const renameBase = Effect.fn("Qcow.renameBase")(function* (
-  options: QcowOptions & { readonly base: Pick<DiskFacts, "format"> & { readonly path: string } | undefined }
+  options: QcowOptions & { readonly base: (Pick<DiskFacts, "format"> & { readonly path: string }) | undefined }
 ): Effect.fn.Return<void, ImageError, ChildProcesses> {
   const { base, path } = options
   const named = base === undefined ? ["-b", ""] : ["-b", base.path, "-F", base.format]

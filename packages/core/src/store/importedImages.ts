@@ -8,6 +8,7 @@ import { Architecture, Digest } from "../spec/Image.ts"
 import { imageNamePattern } from "../spec/ImageReference.ts"
 import { adoptFile } from "./adoptFile.ts"
 import { CacheDirectory } from "./CacheDirectory.ts"
+import { checkBootable } from "./checkBootable.ts"
 import { fileLock } from "./FileLock.ts"
 import { hashFile, type HashFileOptions } from "./hashFile.ts"
 import { hostRefusal } from "./hostRefusal.ts"
@@ -90,6 +91,7 @@ const takeIn = Effect.fnUntraced(function* (options: ImportOptions, beside: stri
   const facts = yield* inspectDisk({ imageTool, path: image.origin })
   yield* copy(image.origin, beside)
   if (facts.format === "qcow2") yield* checkWhole({ imageTool, path: beside })
+  yield* checkBootable({ imageTool, path: beside, format: facts.format, architecture: image.architecture })
   const digest = yield* hashFile({ path: beside, algorithm: expected?.algorithm ?? "sha256", onProgress: onHashing })
   if (expected !== undefined && digest.hex !== expected.hex) {
     return yield* new ImageError({

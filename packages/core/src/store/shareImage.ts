@@ -8,7 +8,7 @@ import type { ShareContent } from "../plan/SharePlan.ts"
 import { closurePaths } from "./closurePaths.ts"
 import { ImageError } from "./ImageError.ts"
 
-/** 1 GiB takes 2 s; what takes so much longer hangs. */
+/** 1 GiB takes some seconds of a disk; what takes so much longer hangs. */
 const LIMIT_MS = 30 * 60_000
 
 /** Without compression: writing is what costs, and the image is read once or twice. */

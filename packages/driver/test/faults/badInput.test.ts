@@ -191,6 +191,18 @@ describe("an image that is none", () => {
     assert.match(stdout, /cut\.qcow2 is cut off: .*Delete it and get it again/u)
   })
 
+  it.each([
+    ["has no system on it", "empty.qcow2"],
+    ["is for another processor", "debian-12-generic-arm64.qcow2"]
+  ])("%s", async (_, name) => {
+    execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", join(place.folder, name), "64M"])
+    // What a disk with a GUID partition table begins with: a signature, and no program for a PC's firmware.
+    execFileSync("qemu-io", ["-c", "write -q -P 0x55 510 1", "-c", "write -q -P 0xaa 511 1", join(place.folder, name)])
+    const { exitCode, stdout } = await place.runTest(machineTest(`{ image: { file: "./${name}" } }`))
+    assert.strictEqual(exitCode, 2)
+    assert.match(stdout, /can't be started from: its boot sector is empty.*aarch64/u)
+  })
+
   it("is a text", async () => {
     place.write("text.qcow2", "<html>404</html>\n")
     const { exitCode, stdout } = await place.runTest(machineTest(`{ image: { file: "./text.qcow2" } }`))

@@ -170,6 +170,7 @@ describe("the cache", () => {
   const emptyDisk = () => {
     const path = join(place.folder, "source.qcow2")
     execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", path, "64M"])
+    execFileSync("qemu-io", ["-c", "write -q -P 7 0 512", path])
     const content = readFileSync(path)
     return { content, sha256: createHash("sha256").update(content).digest("hex") }
   }

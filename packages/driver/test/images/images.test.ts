@@ -23,7 +23,7 @@ const sha256 = (content: Uint8Array): string => createHash("sha256").update(cont
 const makeDisk = (name = "disk.qcow2") => {
   const file = path.join(place.folder, name)
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", file, "16M"])
-  execFileSync("qemu-io", ["-c", "write -q -P 7 1M 1M", file])
+  execFileSync("qemu-io", ["-c", "write -q -P 7 0 1M", file])
   return { file, hex: sha256(fs.readFileSync(file)) }
 }
 

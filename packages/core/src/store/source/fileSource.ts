@@ -6,6 +6,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type { StoredImage } from "../../plan/StoredImage.ts"
 import type { FileSource } from "../../spec/Image.ts"
+import { checkBootable } from "../checkBootable.ts"
 import { hostRefusal } from "../hostRefusal.ts"
 import type { ImageError } from "../ImageError.ts"
 import { checkWhole, inspectDisk } from "../Qcow.ts"
@@ -38,6 +39,7 @@ export const obtainFile = Effect.fn("ImageStore.file")(function* (
   const { imageTool, cache, image } = request
   const facts = yield* inspectDisk({ imageTool, path })
   if (facts.format === "qcow2") yield* checkWhole({ imageTool, path })
+  yield* checkBootable({ imageTool, path, format: facts.format, architecture: image.architecture })
   const record = { disk: path, ...facts, bytes: ByteSize.toNumberUnsafe(info.size), installedAgent: false }
   // That it can't be remembered in a read-only cache costs time only.
   return yield* Effect.andThen(

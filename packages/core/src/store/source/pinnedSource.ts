@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { StoredImage } from "../../plan/StoredImage.ts"
 import type { PinnedSource } from "../../spec/Image.ts"
 import { download, type DownloadProgress } from "../Download.ts"
+import { checkBootable } from "../checkBootable.ts"
 import type { ImageError } from "../ImageError.ts"
 import { imageKey } from "../imageKey.ts"
 import { fileSize } from "../ImageRecord.ts"
@@ -37,7 +38,10 @@ export const obtainPinned = Effect.fn("ImageStore.pinned")(function* (
     yield* download({ urls: source.urls, digest: source.digest, target: path, onProgress: reporter(request, source) })
   }
   progress(request, "verify", "verifying the disk")
-  const facts = yield* Effect.tapError(inspectDisk({ imageTool, path }), () => Effect.ignore(fs.remove(path)))
+  const inspected = Effect.tap(inspectDisk({ imageTool, path }), ({ format }) =>
+    checkBootable({ imageTool, path, format, architecture: image.architecture })
+  )
+  const facts = yield* Effect.tapError(inspected, () => Effect.ignore(fs.remove(path)))
   const bytes = Option.getOrElse(yield* fileSize(path), () => 0)
   return yield* remember(request, key, { disk, ...facts, bytes, installedAgent: false })
 }, Effect.scoped)
