@@ -44,6 +44,9 @@ const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 export const sharedCache =
   process.env["NIX_VM_TEST_CACHE"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "nix-vm-test")
 
+/** What lies in a cache for good: other tests may be making what lies beside it. */
+const keptFile = /\.(?:json|qcow2|raw|kernel|initrd)$/u
+
 /** Processes with a text in their arguments. */
 export const processesNaming = (text: string): ReadonlyArray<number> =>
   readdirSync("/proc")
@@ -78,7 +81,7 @@ export class Workplace {
     const cache = join(this.folder, "cache")
     for (const part of ["images", "builds"]) {
       mkdirSync(join(cache, part), { recursive: true })
-      for (const name of readdirSync(join(sharedCache, part)).filter((each) => !each.endsWith(".lock"))) {
+      for (const name of readdirSync(join(sharedCache, part)).filter((each) => keptFile.test(each))) {
         const [from, to] = [join(sharedCache, part, name), join(cache, part, name)]
         if (name.endsWith(".json")) cpSync(from, to)
         else if (part === "images") linkSync(from, to)
