@@ -1,12 +1,16 @@
-/** One machine through all its lives, in this order: each test finds it as the one before left it, and says what it needs by `start`. */
+/** Two machines through all their lives, in this order: each test finds them as the one before left them. One is worn out, one dies. */
 import { assert, layer } from "@effect/vitest"
+import type { Machine } from "@nix-vm-test/core/machine/Machine"
 import { MachineError } from "@nix-vm-test/core/machine/MachineError"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Guests } from "../support/Guests.ts"
 import { eventsDuring, theMachine } from "../support/guestSuite.ts"
 
-const guests = Guests.layer({ machines: { vm: { image: "debian:12", memory: "512MiB" } } }, { start: false })
+const shape = { image: "debian:12", memory: "512MiB" }
+const guests = Guests.layer({ machines: { vm: shape, doomed: shape } }, { start: false })
+
+const theDoomed = Effect.map(Guests, ({ machine }) => machine("doomed"))
 
 const bootId = Effect.flatMap(theMachine, (vm) => vm.succeed("cat /proc/sys/kernel/random/boot_id"))
 
@@ -17,8 +21,7 @@ const tagOf = (error: unknown): string => {
 }
 
 /** A command that is under way; gives its error. */
-const inFlight = Effect.gen(function* () {
-  const vm = yield* theMachine
+const inFlight = Effect.fnUntraced(function* (vm: Machine) {
   yield* vm.succeed("rm -f /tmp/under-way")
   const call = yield* Effect.forkChild(Effect.flip(vm.succeed("touch /tmp/under-way; sleep 600")), {
     startImmediately: true
@@ -42,7 +45,7 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("the life of
     Effect.gen(function* () {
       const vm = yield* theMachine
       const before = yield* bootId
-      const call = yield* inFlight
+      const call = yield* inFlight(vm)
       const killing = yield* Effect.exit(vm.succeed("pkill -9 -f '[n]ix-vm-test.*agent'; sleep 600"))
       assert.isTrue(killing._tag === "Failure")
       assert.strictEqual(tagOf(yield* Fiber.join(call)), "AgentRestarted")
@@ -55,7 +58,7 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("the life of
     Effect.gen(function* () {
       const vm = yield* theMachine
       const before = yield* bootId
-      const call = yield* inFlight
+      const call = yield* inFlight(vm)
       const reboots = yield* eventsDuring("MachineRebooted", vm.reboot())
       assert.lengthOf(reboots, 1)
       assert.strictEqual(tagOf(yield* Fiber.join(call)), "GuestRebooted")
@@ -69,8 +72,8 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("the life of
     Effect.gen(function* () {
       const vm = yield* theMachine
       const before = yield* bootId
-      const call = yield* inFlight
-      yield* vm.succeed("systemd-run --on-active=1 systemctl reboot")
+      const call = yield* inFlight(vm)
+      yield* vm.succeed("systemd-run --on-active=1 --timer-property=AccuracySec=100ms systemctl reboot")
       assert.strictEqual(tagOf(yield* Fiber.join(call)), "GuestRebooted")
       assert.notStrictEqual(yield* bootId, before)
       assert.isTrue(yield* vm.isUp())
@@ -83,7 +86,7 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("the life of
       const before = yield* bootId
       const boots = Effect.map(vm.getConsoleLog(), (text) => [...text.matchAll(/\] Linux version/g)].length)
       const bootsBefore = yield* boots
-      const call = yield* inFlight
+      const call = yield* inFlight(vm)
       const stopped = yield* eventsDuring("MachineStopped", vm.shutdown())
       assert.strictEqual(tagOf(yield* Fiber.join(call)), "NotRunning")
       assert.deepInclude(stopped[0], { machine: "vm", how: "shut down (graceful)" })
@@ -129,7 +132,7 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("the life of
 
   it.effect("ends every wait at once when the kernel panics, with its words", () =>
     Effect.gen(function* () {
-      const vm = yield* theMachine
+      const vm = yield* theDoomed
       yield* vm.start()
       const waits = yield* Effect.forEach(
         [vm.waitForFile("/never"), vm.waitUntilSucceeds("false"), vm.waitForConsoleText("never said")],
@@ -144,7 +147,7 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("the life of
       for (const wait of waits) {
         const error = yield* Fiber.join(wait)
         assert.strictEqual(tagOf(error), "GuestCrashed")
-        assert.include(error.message, "vm: the guest's kernel panicked: ")
+        assert.include(error.message, "doomed: the guest's kernel panicked: ")
         assert.include(error.message, "Kernel panic - not syncing: sysrq triggered crash")
         assert.match(error.evidence.find(({ title }) => title === "console")?.text ?? "", /Kernel panic/)
       }
@@ -153,22 +156,22 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("the life of
     })
   )
 
-  it.effect("says how QEMU ended when it is killed during a command", () =>
+  it.effect("starts again after its death, and says how QEMU ended when it is killed during a command", () =>
     Effect.gen(function* () {
-      const vm = yield* theMachine
+      const vm = yield* theDoomed
       yield* vm.start()
-      const call = yield* inFlight
+      const call = yield* inFlight(vm)
       const waiting = yield* Effect.forkChild(Effect.flip(vm.waitForConsoleText("never said")), {
         startImmediately: true
       })
-      const { power } = (yield* Guests).runMachine("vm")
+      const { power } = (yield* Guests).runMachine("doomed")
       const pid = (yield* power.current)?.process.pid
       if (pid === undefined) return yield* Effect.die("the machine has no process")
       process.kill(pid, "SIGKILL")
       for (const fiber of [call, waiting]) {
         const error = yield* Fiber.join(fiber)
         assert.strictEqual(tagOf(error), "QemuDied")
-        assert.include(error.message, "vm: QEMU ended: killed by SIGKILL")
+        assert.include(error.message, "doomed: QEMU ended: killed by SIGKILL")
       }
       assert.isFalse(yield* vm.isUp())
     })
