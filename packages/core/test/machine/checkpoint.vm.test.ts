@@ -130,7 +130,7 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("checkpoints
       )
       assert.strictEqual(tagOf(busy), "NotPossible")
       yield* Fiber.interrupt(call)
-      yield* vm.succeed("systemd-run --unit squatter --working-directory /mnt/here sleep 600")
+      yield* vm.succeed("systemd-run --unit squatter --service-type=exec --working-directory /mnt/here sleep 600")
       const squatted = yield* Effect.flip(vm.checkpoint())
       assert.include(squatted.message, "vm: a checkpoint can't be made while a share is in use: umount: /mnt/here")
       yield* vm.succeed("systemctl stop squatter; umount /mnt/here; mount -t 9p -o trans=virtio here /srv")
