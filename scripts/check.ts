@@ -29,7 +29,7 @@ const checks: ReadonlyArray<Check> = [
       return [program("effect-tsgo"), "diagnostics", ...options, "--project", join(root, project)]
     })
   },
-  { name: "docs", commands: [[process.execPath, join(root, "scripts/api-docs.ts"), "--check"]] }
+  { name: "docs", commands: [[process.execPath, join(root, "scripts/docs.ts"), "--check"]] }
 ]
 
 const run = ([executable = "", ...args]: ReadonlyArray<string>): {

@@ -11,6 +11,6 @@ export const tasks = {
   test: (args) => [inRoot("node_modules/vitest/vitest.mjs"), "run", "--root", root, ...args],
   check: (args) => [inRoot("scripts/check.ts"), ...args],
   bench: (args) => [inRoot("bench/main.ts"), ...args],
-  docs: (args) => [inRoot("scripts/api-docs.ts"), ...args],
+  docs: (args) => [inRoot("scripts/docs.ts"), ...args],
   build: () => undefined
 }

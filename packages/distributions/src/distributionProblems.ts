@@ -1,14 +1,12 @@
 /** What a distribution's file says twice must agree, and what it names must be there. */
-import type { Architecture } from "@nix-vm-test/core/spec/Image"
-import type { Distribution, PublishedImage, Release } from "./Distribution.ts"
+import type { Distribution, PublishedImage } from "./Distribution.ts"
+import { type ImageRow, imageRows } from "./imageRows.ts"
 import { fileNameOf, urlProblem } from "./imageUrl.ts"
 
 export interface DistributionProblem {
   readonly path: ReadonlyArray<string>
   readonly issue: string
 }
-
-const architectures: ReadonlyArray<Architecture> = ["x86_64", "aarch64"]
 
 const digits = { sha256: 64, sha512: 128 } as const satisfies Record<PublishedImage["digest"]["algorithm"], number>
 
@@ -29,15 +27,7 @@ const firstTwice = (values: ReadonlyArray<string>): string | undefined =>
 /** systemd reads credentials of the firmware from 252 on, and makes units of them from 256 on. */
 const entryNeeds = { installed: 0, nocloud: 0, tmpfiles: 252, credential: 256 } as const
 
-interface Row {
-  readonly distribution: Distribution
-  readonly version: string
-  readonly release: Release
-  readonly architecture: Architecture
-  readonly image: PublishedImage
-}
-
-const factsProblem = ({ distribution, release, image }: Row): string | undefined => {
+const factsProblem = ({ distribution, release, image }: ImageRow): string | undefined => {
   const { entry, init, systemd, slowUnits } = { ...distribution.facts, ...release.facts, ...image.facts }
   if (init !== "systemd") {
     if (systemd !== undefined || slowUnits.length > 0) return `${init} has no units and no version of systemd`
@@ -49,14 +39,14 @@ const factsProblem = ({ distribution, release, image }: Row): string | undefined
 }
 
 /** A build that is named by its day was published on that day. */
-const dateProblem = ({ image: { build, published } }: Row): string | undefined => {
+const dateProblem = ({ image: { build, published } }: ImageRow): string | undefined => {
   const [, year, month, day] = /(?<!\d)(20\d\d)(\d\d)(\d\d)(?!\d)/u.exec(build) ?? []
   return year === undefined || published === `${year}-${month}-${day}`
     ? undefined
     : `the build ${build} was published on ${year}-${month}-${day}, not ${published ?? "on an unknown day"}`
 }
 
-const rowProblem = (row: Row): string | undefined => {
+const rowProblem = (row: ImageRow): string | undefined => {
   const { distribution, version, architecture, image } = row
   const { digest, urls, build } = image
   if (digest.hex.length !== digits[digest.algorithm]) {
@@ -73,14 +63,6 @@ const rowProblem = (row: Row): string | undefined => {
   if (names.length > 1) return `the addresses name different files: ${names.join(", ")}`
   return dateProblem(row) ?? factsProblem(row)
 }
-
-const rowsOf = (distribution: Distribution): ReadonlyArray<Row> =>
-  Object.entries(distribution.releases).flatMap(([version, release]) =>
-    architectures.flatMap((architecture) => {
-      const image = release.images[architecture]
-      return image === undefined ? [] : [{ distribution, version, release, architecture, image }]
-    })
-  )
 
 /** The newest release of a major that an alias such as `9` stands for. */
 const newestOf = (major: string, versions: ReadonlyArray<string>): string | undefined =>
@@ -107,7 +89,7 @@ const nameProblems = ({ aliases, releases, default: byDefault }: Distribution): 
 
 /** Everything that is wrong, where it is wrong. */
 export const distributionProblems = (distribution: Distribution): ReadonlyArray<DistributionProblem> => {
-  const rows = rowsOf(distribution)
+  const rows = imageRows(distribution)
   const twice =
     firstTwice(rows.map(({ image }) => image.digest.hex)) ?? firstTwice(rows.flatMap(({ image }) => image.urls))
   const imageless = Object.entries(distribution.releases).find(

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { maskedUnits, recipes } from "@nix-vm-test/core/store/builder/Recipe"
 import * as Schema from "effect/Schema"
 import { Distribution } from "@nix-vm-test/distributions/Distribution"
+import { imageRows } from "@nix-vm-test/distributions/imageRows"
 import { decodedDistribution, distributions } from "@nix-vm-test/distributions/registry"
 
 const folder = join(import.meta.dirname, "../registry")
@@ -25,9 +26,7 @@ describe("registry", () => {
     assert.deepStrictEqual(distributions.map(({ family }) => `${family}.json`).toSorted(), files))
 
   const all = distributions.map(decodedDistribution)
-  const images = all.flatMap(({ releases }) =>
-    Object.values(releases).flatMap((release) => [release.images.x86_64 ?? [], release.images.aarch64 ?? []].flat())
-  )
+  const images = all.flatMap(imageRows).map(({ image }) => image)
 
   it("has no file under two names", () => {
     assert.isAbove(images.length, 100)

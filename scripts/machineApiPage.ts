@@ -1,14 +1,12 @@
 /**
- * Writes `docs/machine-api.md` from the doc comments of the machine's handle: `npm run docs [-- --check]`.
- *
- * It shows the handle and the types that its signatures mention, directly or through each other. `--check` only compares.
+ * `docs/machine-api.md` from the doc comments of the machine's handle: the handle and the types that its signatures mention, directly or through
+ * each other.
  */
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
+import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseSync, Visitor } from "oxc-parser"
 
 const root = join(import.meta.dirname, "..")
-const target = join(root, "docs/machine-api.md")
 
 interface Member {
   readonly name: string
@@ -132,15 +130,10 @@ const render = ({ name, file, doc, code: source, members }: Declaration): string
     .join("\n\n")
 
 const promiseTypes = [...declarations.values()].filter(({ file }) => file.startsWith(`${folder}/promise/`))
-const page = `${[
-  "# The machine's API",
-  "What a test script can do with a machine. Generated from the doc comments of `packages/core/src` by `npm run docs`: edit them, not this page.",
-  ...reachable(["Machine", ...promiseTypes.map(({ name }) => name)]).map(render)
-].join("\n\n")}\n`
 
-if (!process.argv.includes("--check")) {
-  writeFileSync(target, page)
-} else if (!existsSync(target) || readFileSync(target, "utf8") !== page) {
-  console.error("docs/machine-api.md is not what the doc comments say: npm run docs")
-  process.exitCode = 1
-}
+export const machineApiPage = (): string =>
+  `${[
+    "# The machine's API",
+    "What a test script can do with a machine. Generated from the doc comments of `packages/core/src` by `npm run docs`: edit them, not this page.",
+    ...reachable(["Machine", ...promiseTypes.map(({ name }) => name)]).map(render)
+  ].join("\n\n")}\n`
