@@ -24,6 +24,8 @@ export interface CommandOptions {
   readonly mounts?: string
   /** Called for every piece of output with all of stdout so far. */
   readonly onOutput?: (stdout: string, command: RunningCommand) => void
+  /** The same for stderr. */
+  readonly onError?: (stderr: string, command: RunningCommand) => void
 }
 
 export interface RunningCommand {
@@ -120,7 +122,10 @@ export class Workplace {
         stdout += chunk
         options.onOutput?.(stdout, running)
       })
-      child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk))
+      child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+        stderr += chunk
+        options.onError?.(stderr, running)
+      })
       child.on("error", reject)
       child.on("close", (exitCode, signal) => resolve({ exitCode, signal, stdout, stderr }))
     })

@@ -45,7 +45,7 @@ describe("nix-vm-test images", () => {
     assert.match(table.stdout, /^debian:11 .* ended 2026-08-31$/mu)
     const listed: ReadonlyArray<{ readonly name: string }> = JSON.parse((await images(["list", "--json"])).stdout)
     assert.deepInclude(
-      listed.find(({ name }) => name === "debian:13"),
+      listed.filter(({ name }) => name === "debian:13")[0] ?? {},
       { state: "absent", endOfLife: "2030-06-30" }
     )
   })
