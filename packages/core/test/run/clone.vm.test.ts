@@ -175,6 +175,7 @@ const furnished = Guests.layer({
 })
 
 layer(furnished, options)("a clone", (it) => {
+  const dataDisk = "/dev/disk/by-id/virtio-data"
   const id = Effect.flatMap(theMachine, (vm) =>
     text(vm, "cat /etc/machine-id; hostname; cat /etc/ssh/ssh_host_ed25519_key.pub")
   )
@@ -184,11 +185,7 @@ layer(furnished, options)("a clone", (it) => {
     yield* vm.succeed("echo written > /mnt/share/from-guest")
     assert.strictEqual(fs.readFileSync(path.join(folder, "share/from-guest"), "utf8"), "written\n")
     fs.rmSync(path.join(folder, "share/from-guest"))
-    assert.strictEqual(Number(yield* vm.succeed("blockdev --getsize64 /dev/disk/by-id/virtio-data")), 64 * MiB)
-    assert.strictEqual(
-      yield* vm.succeed("cat /etc/made/by.spec; stat --format=%a /etc/made/by.spec"),
-      "from the spec\n600\n"
-    )
+    assert.strictEqual(Number(yield* vm.succeed(`blockdev --getsize64 ${dataDisk}`)), 64 * MiB)
     const root = Number(yield* vm.succeed("df --block-size=1 --output=size / | tail -n 1"))
     assert.isAbove(root, (yield* Guests).runMachine("vm").plan.disk.image.virtualSize + 0.7 * GiB)
   })
@@ -217,19 +214,24 @@ layer(furnished, options)("a clone", (it) => {
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* starts, ["vm clone"])
       yield* seen
+      const made = yield* (yield* theMachine).succeed("cat /etc/made/by.spec; stat --format=%a /etc/made/by.spec")
+      assert.strictEqual(made, "from the spec\n600\n")
       assert.match(yield* greeting, /^SSH-2\.0-/u)
     })
   )
 
-  it.effect("reboots as any machine does, and stays what it was", () =>
+  it.effect("reboots as any machine does: what is on its disks stays as it was, the rest is set up again", () =>
     Effect.gen(function* () {
       const vm = yield* theMachine
       const before = yield* id
       const boot = yield* text(vm, "cat /proc/sys/kernel/random/boot_id")
-      yield* vm.succeed("touch /run/gone; mkfs.ext4 -q /dev/disk/by-id/virtio-data")
+      yield* vm.succeed("touch /run/gone; echo changed > /etc/made/by.spec")
+      yield* vm.succeed(`mkfs.ext4 -q ${dataDisk}; mount ${dataDisk} /srv; echo on data > /srv/file; umount /srv`)
       yield* vm.reboot()
       assert.notStrictEqual(yield* text(vm, "cat /proc/sys/kernel/random/boot_id"), boot)
       yield* vm.fail("test -e /run/gone")
+      assert.strictEqual(yield* vm.succeed(`mount ${dataDisk} /srv && cat /srv/file`), "on data\n")
+      assert.strictEqual(yield* vm.succeed("cat /etc/made/by.spec"), "changed\n")
       assert.strictEqual(yield* id, before)
       assert.include(yield* vm.getConsoleLog(), "Linux version")
       assert.isAbove(Number(yield* text(vm, "journalctl -q -b -k | grep -c .")), 100)
