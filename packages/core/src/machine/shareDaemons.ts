@@ -13,9 +13,15 @@ const LISTEN_LIMIT = Duration.seconds(20)
 
 /**
  * `$1` is the folder, `$2` where the daemon sees it, `$3` mount options, the rest the daemon. In a mount namespace of its own, so that a
- * read-only share is that for the daemon too, which does what the guest says. And the daemon's options know no commas in a path.
+ * read-only share is that for the daemon too, which does what the guest says. And the daemon's options know no commas in a path. It keeps
+ * a file below /run, which only root may write to.
  */
-const serve = `mount --rbind -- "$1" "$2" && mount -o "remount,bind,$3" -- "$2" && shift 3 && exec "$@"`
+const serve = `set -e
+mount --rbind -- "$1" "$2"
+mount -o "remount,bind,$3" -- "$2"
+[ -w /run ] || mount -t tmpfs tmpfs /run
+shift 3
+exec "$@"`
 
 type VirtiofsShare = SharePlan["by"] & { readonly _tag: "virtiofs" }
 
