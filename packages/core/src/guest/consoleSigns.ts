@@ -11,6 +11,8 @@ export type ConsoleSignKind =
   | "kernelOops"
   /** A processor that makes no progress: under emulation on a busy host this is the host's fault. */
   | "kernelStall"
+  /** The firmware found nothing to start, or the boot loader no kernel. */
+  | "nothingToBoot"
   | "emergencyMode"
   /** The initramfs found no root file system and offers a shell. */
   | "initramfsShell"
@@ -46,6 +48,7 @@ const signs: ReadonlyArray<readonly [ConsoleSignKind, RegExp]> = [
     "outOfMemory",
     kernel(String.raw`(?:Out of memory: Kill|Memory cgroup out of memory: Kill|oom-kill:|.{1,32} invoked oom-killer)`)
   ],
+  ["nothingToBoot", /^No bootable device\.|^Entering rescue mode\.\.\.|^grub rescue>/],
   [
     "initramfsShell",
     /^\s*\(initramfs\)|ALERT!\s.*Dropping to a shell|^Gave up waiting for (?:the )?root|^dracut:\/#|\/run\/initramfs\/rdsosreport\.txt/

@@ -58,6 +58,8 @@ export interface IncarnationOptions {
 export interface CloneStart {
   /** QEMU's arguments instead of the plan's. */
   readonly argv: ReadonlyArray<string>
+  /** A guest's state, for `load`: QEMU has it open. */
+  readonly state: string
   /** Done once all sockets are attached, before the guest goes. */
   readonly load: (process: QemuProcess) => Effect.Effect<void, MachineError>
 }
@@ -65,6 +67,7 @@ export interface CloneStart {
 /** Signs after which a guest does not come back by itself. */
 const fatalSigns: Readonly<Partial<Record<ConsoleSign["kind"], string>>> = {
   kernelPanic: "the guest's kernel panicked",
+  nothingToBoot: "nothing on the guest's disk can be started",
   emergencyMode: "the guest's boot ended in emergency mode",
   initramfsShell: "the guest found no root file system"
 }
@@ -205,6 +208,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     name: access.name,
     argv: options.clone?.argv ?? plan.argv,
     qmpPath: plan.sockets.qmp,
+    file: options.clone?.state,
     onSpawned: (pid) =>
       bus.publishUnsafe({
         _tag: "MachineStarting",

@@ -47,19 +47,26 @@ const process = (machine: Pick<MachinePlan, "name">, host: HostFacts): ReadonlyA
   ...(host.sandbox ? ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"] : [])
 ]
 
+/** Without graphics the firmware writes to the serial console, and so does a boot loader that asks it to: what fails before a kernel is seen. */
+const machineType = (machine: Pick<MachinePlan, "boot">, host: HostFacts): string =>
+  machine.boot === "disk" ? `${host.machineType},graphics=off` : host.machineType
+
 /** A virtiofs daemon works in the guest's memory, so it has to be one that can be shared. */
-const memory = (machine: Pick<MachinePlan, "memoryBytes" | "shares">, host: HostFacts): ReadonlyArray<string> =>
+const memory = (
+  machine: Pick<MachinePlan, "boot" | "memoryBytes" | "shares">,
+  host: HostFacts
+): ReadonlyArray<string> =>
   machine.shares.some(({ by }) => by._tag === "virtiofs")
     ? [
         "-object",
         `memory-backend-memfd,id=ram,size=${machine.memoryBytes},share=on`,
         "-machine",
-        `${host.machineType},memory-backend=ram`
+        `${machineType(machine, host)},memory-backend=ram`
       ]
-    : ["-machine", host.machineType]
+    : ["-machine", machineType(machine, host)]
 
 const board = (
-  machine: Pick<MachinePlan, "accelerator" | "cpuModel" | "cpus" | "memoryBytes" | "shares">,
+  machine: Pick<MachinePlan, "accelerator" | "boot" | "cpuModel" | "cpus" | "memoryBytes" | "shares">,
   host: HostFacts
 ): ReadonlyArray<string> => [
   ...memory(machine, host),
