@@ -1,5 +1,6 @@
 import { ChildProcesses } from "@nix-vm-test/core/host/ChildProcesses"
 import { checkHost } from "@nix-vm-test/core/qemu/hostChecks"
+import { sharesFinding, shareTools } from "@nix-vm-test/core/run/shareTools"
 import { CacheDirectory } from "@nix-vm-test/core/store/CacheDirectory"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -14,7 +15,8 @@ export interface ExamineOptions {
 
 const findings = Effect.gen(function* () {
   const cache = yield* CacheDirectory
-  return yield* checkHost({ probeDirectory: cache.probe, cacheDirectory: cache.root })
+  const host = yield* checkHost({ probeDirectory: cache.probe, cacheDirectory: cache.root })
+  return [...host, sharesFinding(yield* shareTools)]
 }).pipe(Effect.provide(Layer.merge(ChildProcesses.layer, CacheDirectory.layer)))
 
 /** Looks at the host and prints what it has and lacks. Fails with `Concluded` when something is missing without which nothing runs. */

@@ -32,6 +32,7 @@ describe("nix-vm-test doctor", () => {
     assert.strictEqual(exitCode, 0)
     assert.strictEqual(statusOf["qemu"], "ok")
     assert.include(["ok", "warn"], statusOf["kvm"])
+    assert.strictEqual(statusOf["shares"], "ok")
   })
 
   it("says what is missing, and that nothing runs without it", async () => {
@@ -41,5 +42,6 @@ describe("nix-vm-test doctor", () => {
     assert.strictEqual(statusOf["qemu"], "missing")
     assert.strictEqual(statusOf["imageTool"], "missing")
     assert.strictEqual(statusOf["processGuard"], "missing")
+    assert.strictEqual(statusOf["shares"], "warn")
   })
 })
