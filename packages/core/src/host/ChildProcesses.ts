@@ -7,6 +7,7 @@
  * to be otherwise.
  */
 import { spawn as nodeSpawn } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
 import { Duplex } from "node:stream"
 import type * as stream from "node:stream"
 import * as Context from "effect/Context"
@@ -57,6 +58,8 @@ export interface SpawnOptions {
   readonly onStderr?: ((chunk: Uint8Array) => void) | undefined
   /** Gives the process one end of a socket as its descriptor 3; the other is `socket`. Default: false. */
   readonly withSocket?: boolean | undefined
+  /** A file that the process has open, for reading, as its descriptor 3; not beside `withSocket`. */
+  readonly withFile?: string | undefined
 }
 
 export interface ChildProcess {
@@ -78,7 +81,7 @@ export interface ProcessOutput {
   readonly stderr: string
 }
 
-export interface RunOptions extends Omit<SpawnOptions, "onStdout" | "onStderr" | "withSocket"> {
+export interface RunOptions extends Omit<SpawnOptions, "onStdout" | "onStderr" | "withSocket" | "withFile"> {
   /** Milliseconds until the process is killed. */
   readonly timeoutMs: number
 }
@@ -145,6 +148,15 @@ const becomeProgram = '[ "$PPID" = "$0" ] && exec "$@"'
  * as too long an argument list, and emits `error` for others.
  */
 const launch = (options: SpawnOptions) => {
+  const file = options.withFile === undefined ? undefined : openSync(options.withFile, "r")
+  try {
+    return spawnGuarded(options, file)
+  } finally {
+    if (file !== undefined) closeSync(file)
+  }
+}
+
+const spawnGuarded = (options: SpawnOptions, file: number | undefined) => {
   const guard = ["--pdeathsig", "KILL", "--", "/bin/sh", "-c", becomeProgram, String(process.pid)]
   return nodeSpawn("setpriv", [...guard, options.command, ...options.args], {
     cwd: options.cwd,
@@ -155,7 +167,8 @@ const launch = (options: SpawnOptions) => {
       options.onStdout === undefined ? "ignore" : "pipe",
       "pipe",
       // Node makes a pipe of a child's as a pair of connected sockets.
-      ...(options.withSocket === true ? (["pipe"] as const) : [])
+      ...(options.withSocket === true ? (["pipe"] as const) : []),
+      ...(file === undefined ? [] : [file])
     ]
   })
 }

@@ -1,4 +1,4 @@
-/** Streams between a file and a Unix socket: how a guest's state gets out of QEMU and into it without a program between. */
+/** From a Unix socket into a file: how a guest's state gets out of QEMU without a program between. */
 import * as fs from "node:fs"
 import * as net from "node:net"
 import { pipeline } from "node:stream/promises"
@@ -47,13 +47,3 @@ export const receiveInto = <A, E, R>(
       return result
     })
   )
-
-/** Sends a file over a socket on which somebody listens, and ends the connection. */
-export const sendFrom = (options: {
-  readonly file: string
-  readonly socket: string
-}): Effect.Effect<void, StateSocketError> =>
-  Effect.tryPromise({
-    try: (signal) => pipeline(fs.createReadStream(options.file), net.createConnection(options.socket), { signal }),
-    catch: failed(options.socket)
-  })

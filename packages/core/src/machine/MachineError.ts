@@ -24,6 +24,8 @@ export const SetupFailed = Schema.TaggedStruct("SetupFailed", { step: Schema.Str
 export const StopFailed = Schema.TaggedStruct("StopFailed", { detail: Schema.String })
 /** QEMU refused an operation. */
 export const MonitorRefused = Schema.TaggedStruct("MonitorRefused", { operation: Schema.String, detail: Schema.String })
+/** Devices could not be plugged into the running machine, by QEMU's word or since its guest does not find them. */
+export const DevicesRefused = Schema.TaggedStruct("DevicesRefused", { detail: Schema.String })
 
 export const MachineErrorReason = Schema.Union([
   BootTimedOut,
@@ -35,7 +37,8 @@ export const MachineErrorReason = Schema.Union([
   ChannelFailed,
   SetupFailed,
   StopFailed,
-  MonitorRefused
+  MonitorRefused,
+  DevicesRefused
 ])
 export type MachineErrorReason = typeof MachineErrorReason.Type
 
@@ -60,6 +63,8 @@ const explain = (reason: MachineErrorReason): string => {
       return `could not be stopped: ${reason.detail}`
     case "MonitorRefused":
       return `QEMU refused ${reason.operation}: ${reason.detail}`
+    case "DevicesRefused":
+      return `the test's devices could not be plugged in: ${reason.detail}`
   }
 }
 

@@ -28,6 +28,8 @@ export interface QemuProcessOptions {
   /** Where QEMU shall serve QMP: a path of less than 108 bytes that does not exist yet. */
   readonly qmpPath: string
   readonly cwd?: string | undefined
+  /** A file that QEMU has open as its descriptor 3. */
+  readonly file?: string | undefined
   /** Called with the process's id as soon as it has been started, before QEMU answers; must not throw. */
   readonly onSpawned?: ((pid: number) => void) | undefined
   /** Called for every QMP event from the first one on; must not throw. */
@@ -100,7 +102,8 @@ const start = Effect.fnUntraced(function* (options: QemuProcessOptions) {
       command: qemu.binary,
       // Not `-run-with exit-with-parent=on`: it would replace the guard's SIGKILL by SIGTERM, which a busy QEMU may miss.
       args: [...options.argv, "-qmp", `unix:${optionValue(options.qmpPath)},server=on,wait=off`],
-      cwd: options.cwd
+      cwd: options.cwd,
+      withFile: options.file
     })
     .pipe(
       Effect.mapError(

@@ -1,7 +1,7 @@
 /** A guest's device state: out of a stopped QEMU into a file, and from the file into a QEMU that waits for it. RAM stays in its own file. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { receiveInto, sendFrom, type StateSocketError } from "../host/StateSocket.ts"
+import { receiveInto, type StateSocketError } from "../host/StateSocket.ts"
 import type { QemuError } from "./QemuError.ts"
 import { QemuError as QemuFailure } from "./QemuError.ts"
 import { queryQmp, type Qmp } from "./Qmp.ts"
@@ -54,13 +54,10 @@ export const saveState = Effect.fn("savedState.save")(function* (
   )
 })
 
-/** Loads a state into a QEMU that was started with `-incoming defer`; the guest is stopped afterwards. */
-export const loadState = Effect.fn("savedState.load")(function* (
-  options: StateOptions
-): Effect.fn.Return<void, QemuError | StateSocketError> {
-  const { qmp } = options
+/** Loads the state from the file that a QEMU started with `-incoming defer` has as its descriptor 3; the guest is stopped afterwards. */
+export const loadState = Effect.fn("savedState.load")(function* (qmp: Qmp): Effect.fn.Return<void, QemuError> {
   yield* ignoreShared(qmp)
-  yield* qmp.execute("migrate-incoming", { uri: `unix:${options.socket}` })
-  yield* sendFrom(options)
+  // By a socket that the driver writes to, QEMU may close it before the driver has seen the file's end.
+  yield* qmp.execute("migrate-incoming", { uri: "fd:3" })
   yield* awaitMigration(qmp)
 })

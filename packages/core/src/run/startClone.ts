@@ -3,10 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { EventBus } from "../events/EventBus.ts"
+import type { GuestError } from "../guest/GuestError.ts"
 import * as HostTree from "../host/HostTree.ts"
 import { giveIdentity } from "../machine/cloneIdentity.ts"
 import { cloneStart } from "../machine/cloneStart.ts"
 import { incarnate } from "../machine/Incarnation.ts"
+import type { MachineError } from "../machine/MachineError.ts"
+import { awaitDevices } from "../machine/pluggedDevices.ts"
 import type { GuestAccess } from "../machine/GuestAccess.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import { createDisk, createOverlay } from "../store/Qcow.ts"
@@ -25,6 +28,12 @@ export interface StartCloneOptions extends TemplateChoice {
 
 /** A clone answers within a second; what takes so much longer hangs. */
 const ANSWER_MS = 5_000
+/** A guest finds its devices within a tenth of that. */
+const DEVICES_MS = 2_000
+
+/** A machine whose guest can't be given devices while it runs may have a template that is as it should be. */
+const blamesTemplate = (error: MachineError | GuestError | TemplateError): boolean =>
+  error._tag !== "MachineError" || error.reason._tag !== "DevicesRefused"
 
 const failed = (step: string) => (error: { readonly message: string }) =>
   new TemplateError({ step, detail: error.message })
@@ -51,16 +60,19 @@ export const startClone = Effect.fn("run.startClone")(function* (options: StartC
     const incarnation = yield* incarnate({ access, plan, clone, bus, speedFactor })
     yield* Effect.raceFirst(incarnation.channel.session, incarnation.death)
     yield* giveIdentity(access, incarnation)
+    if (plan.devices.test.includes("-device")) {
+      yield* awaitDevices({ access, incarnation, limitMs: DEVICES_MS * speedFactor })
+    }
     return incarnation
   }).pipe(
     Scope.provide(scope),
-    Effect.mapError(failed("loading it")),
     Effect.timeoutOrElse({
       duration: ANSWER_MS * speedFactor,
       orElse: () => Effect.fail(new TemplateError({ step: "loading it", detail: "its guest did not answer" }))
     }),
     // What was broken off says nothing against the template.
-    Effect.tapError(() => discardTemplate(template)),
+    Effect.tapError((error) => (blamesTemplate(error) ? discardTemplate(template) : Effect.void)),
+    Effect.mapError((error) => (error._tag === "TemplateError" ? error : failed("loading it")(error))),
     // The machine boots instead, and makes its disks itself.
     Effect.onError(() =>
       Effect.andThen(

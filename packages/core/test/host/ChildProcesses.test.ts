@@ -32,6 +32,18 @@ layer(ChildProcesses.layer, { excludeTestServices: true })("ChildProcesses", (it
       assert.strictEqual(output.stdout, "a b|$HOME;|'\"\\|--|")
     })
   )
+  it.effect("a program reads the file that it was given as its descriptor 3", () =>
+    Effect.gen(function* () {
+      const processes = yield* ChildProcesses
+      const chunks: Array<Uint8Array> = []
+      const onStdout = (chunk: Uint8Array) => void chunks.push(chunk)
+      const child = yield* processes.spawn({ ...shell("cat <&3"), withFile: import.meta.filename, onStdout })
+      assert.strictEqual((yield* child.exited).code, 0)
+      assert.include(Buffer.concat(chunks).toString(), "as its descriptor 3")
+      const missing = yield* Effect.flip(processes.spawn({ ...shell("true"), withFile: "/no/such/file" }))
+      assert.strictEqual(missing.code, "ENOENT")
+    })
+  )
   it.effect("a death by signal is a result", () =>
     Effect.gen(function* () {
       const processes = yield* ChildProcesses
