@@ -189,7 +189,7 @@ export const shippedFolders = Effect.fnUntraced(function* (place: string) {
   const fs = yield* FileSystem.FileSystem
   const isTemplate = (folder: string) => Effect.orElseSucceed(fs.exists(path.join(folder, manifestName)), () => false)
   if (yield* isTemplate(place)) return [place]
-  const names = yield* Effect.orElseSucceed(fs.readDirectory(place), () => [])
+  const names = yield* Effect.orElseSucceed(fs.readDirectory(place), (): Array<string> => [])
   const found = yield* Effect.filter(
     names.toSorted().map((name) => path.join(place, name)),
     isTemplate
