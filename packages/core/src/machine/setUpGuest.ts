@@ -17,7 +17,7 @@ import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
-import { settle, turnCloudInitOff } from "./settleScript.ts"
+import { cloudInitOff, settle } from "./settleScript.ts"
 import { copyIn } from "./shareCopies.ts"
 import { mountShare } from "./shareScripts.ts"
 import { shellQuote } from "./shellQuote.ts"
@@ -125,7 +125,7 @@ export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: Se
   if (firstBoot && systemd && !plan.disk.image.installedAgent) {
     yield* run(options, "settling the guest", settle({ slowUnits: plan.image.facts.slowUnits }))
     // Where it is the way in, it has work to do still.
-    if (plan.entry.strategy !== "nocloud") yield* run(options, "turning cloud-init off", turnCloudInitOff)
+    if (plan.entry.strategy !== "nocloud") yield* run(options, "turning cloud-init off", cloudInitOff.script)
   }
   if (plan.selinux !== undefined) {
     yield* run(options, "setting SELinux's mode", `setenforce ${plan.selinux === "enforcing" ? 1 : 0}`)

@@ -86,10 +86,20 @@ const forget = Command.make("forget", { name }, (options) =>
   )
 ).pipe(Command.withDescription("Give the name of an imported image up, so that gc may remove its disk"))
 
-const prepare = Command.make("prepare", { names, json }, (options) =>
-  Effect.promise(() => import("../images/prepareImages.ts")).pipe(
-    Effect.flatMap(({ prepareImages }) => prepareImages(options))
-  )
+const prepareFlags = {
+  names,
+  explain: toggle("explain", "Only list what is changed in the guest, by preparing it or in a machine's first boot"),
+  json
+}
+
+const prepare = Command.make("prepare", prepareFlags, ({ explain, ...options }) =>
+  explain
+    ? Effect.promise(() => import("../images/explainImages.ts")).pipe(
+        Effect.flatMap(({ explainImages }) => explainImages(options))
+      )
+    : Effect.promise(() => import("../images/prepareImages.ts")).pipe(
+        Effect.flatMap(({ prepareImages }) => prepareImages(options))
+      )
 ).pipe(
   Command.withDescription(
     "Do the one boot by which the agent comes into an image, where it has no other way in; tests do it by themselves when they need it"

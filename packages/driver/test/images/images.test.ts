@@ -3,6 +3,9 @@ import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { settleSteps } from "@nix-vm-test/core/machine/settleScript"
+import { resolveReference } from "@nix-vm-test/distributions/Catalog"
+import * as Effect from "effect/Effect"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { type CommandOptions, Workplace } from "../faults/Workplace.ts"
 
@@ -149,6 +152,20 @@ describe("nix-vm-test images", () => {
     assert.strictEqual(exitCode, 2)
     assert.include(stdout, "own:12: needs no preparation (entry: tmpfiles)\n")
     assert.include(stderr, 'no image is called "own:99"')
+  })
+
+  it("prepare --explain lists what is changed, from the data by which it is done", async () => {
+    const { stdout } = await images(["prepare", "--explain", "debian:13", "debian:11"])
+    assert.match(stdout, /^debian:13 \(entry: credential\), in the first boot of each machine/mu)
+    assert.match(stdout, /^debian:11 \(entry: nocloud\), once, in a boot that prepares the image:$/mu)
+    const [explained] = JSON.parse((await images(["prepare", "--explain", "--json", "debian:12"])).stdout)
+    const { facts } = Effect.runSync(resolveReference({ _tag: "Named", name: "debian:12" }, "x86_64"))
+    assert.isNotEmpty(facts.slowUnits)
+    assert.includeMembers(
+      explained.changes,
+      settleSteps(facts).map(({ does }) => does)
+    )
+    for (const unit of facts.slowUnits) assert.include(stdout, unit)
   })
 
   it("export writes one qcow2, and never over a file", async () => {
