@@ -6,11 +6,10 @@ import type { Event } from "@nix-vm-test/core/events/Event"
 import { EventBus } from "@nix-vm-test/core/events/EventBus"
 import { openMachines } from "@nix-vm-test/core/run/openMachines"
 import { decodeSpec } from "@nix-vm-test/core/spec/decodeSpec"
-import type { Image } from "@nix-vm-test/core/spec/Image"
 import type { TestSpecInput } from "@nix-vm-test/core/spec/TestSpec"
 import { CacheDirectory } from "@nix-vm-test/core/store/CacheDirectory"
 import { ImageCatalog } from "@nix-vm-test/core/store/ImageCatalog"
-import { debian } from "@nix-vm-test/distributions"
+import { resolveReference } from "@nix-vm-test/distributions/Catalog"
 import { runServices } from "@nix-vm-test/driver/run/services"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Console from "effect/Console"
@@ -19,20 +18,19 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { Bench } from "./Bench.ts"
 
-/** A cloud image as its publisher would have it, built here: its download is no matter of this bench. */
-const stock: Image = { ...debian("12"), sources: [{ _tag: "Packages", recipe: "debian-12-stock" }] }
-const images: Readonly<Record<string, Image>> = {
-  "bench:prepared": { ...stock, id: "bench:prepared", facts: { ...stock.facts, entry: "nocloud" } },
-  // With this entry QEMU is told nothing and gives nothing to the guest.
-  "bench:untouched": { ...stock, id: "bench:untouched", facts: { ...stock.facts, entry: "installed" } }
-}
+/** With the entry `installed` QEMU is told nothing and gives nothing to the guest. */
+const entries = { "bench:prepared": "nocloud", "bench:untouched": "installed" } as const
+const names = Object.keys(entries)
 
+/** A cloud image as its publisher would have it, built here: its download is no matter of this bench. */
 const catalog = Layer.succeed(ImageCatalog, {
-  names: Object.keys(images),
-  resolve: (reference) => {
-    const image = reference._tag === "Named" ? images[reference.name] : undefined
-    return image === undefined ? Effect.die(new Error("the bench has no such image")) : Effect.succeed(image)
-  }
+  names,
+  resolve: (reference, architecture) =>
+    Effect.map(resolveReference({ _tag: "Named", name: "debian:12" }, architecture), (image) => {
+      const id = reference._tag === "Named" && reference.name === names[0] ? "bench:prepared" : "bench:untouched"
+      const facts = { ...image.facts, entry: entries[id] }
+      return { ...image, id, facts, sources: [{ _tag: "Packages", recipe: "debian-12-stock" }] } as const
+    })
 })
 
 const ticksPerSecond = 100
@@ -81,8 +79,8 @@ const measure = Effect.gen(function* () {
   const bootCpuSeconds = yield* cpuSecondsOf(bootUntouched)
   yield* Console.error("preparing it …")
   const prepareCpuSeconds = yield* cpuSecondsOf(Effect.scoped(open({ image: "bench:prepared" })))
-  const names = yield* Effect.promise(() => fs.readdir(prepared))
-  const files = yield* Effect.promise(() => Promise.all(names.map((name) => fs.stat(path.join(prepared, name)))))
+  const kept = yield* Effect.promise(() => fs.readdir(prepared))
+  const files = yield* Effect.promise(() => Promise.all(kept.map((name) => fs.stat(path.join(prepared, name)))))
   const stepsBefore = prepareSteps(events)
   const shares = { bench: { source: os.tmpdir(), target: "/mnt/bench" } }
   yield* Effect.scoped(open({ image: "bench:prepared", diskSize: "+1GiB", shares }))

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import { agentUnit } from "@nix-vm-test/agent/AgentUnit"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { MachinePhase } from "../events/Event.ts"
 import { EventBus, type EventBusShape } from "../events/EventBus.ts"
@@ -13,7 +14,7 @@ import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { evidenceOf } from "../machine/evidence.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
 import { inIncarnation } from "../machine/MachineContext.ts"
-import { settle, turnCloudInitOff } from "../machine/settleScript.ts"
+import { settle } from "../machine/settleScript.ts"
 import { noCloudSeed } from "../plan/entry/noCloudSeed.ts"
 import type { HostFacts } from "../plan/HostFacts.ts"
 import { planTest } from "../plan/planTest.ts"
@@ -35,27 +36,24 @@ export interface PrepareOptions {
 /** The preparation's machine; its name is seen in errors only. */
 const machineName = "preparation"
 
-/** What is left of the boot takes less than a minute under KVM. */
-const bootEndMs = 60_000
+/** What cloud-init still does once the agent answers takes a few seconds under KVM. */
+const cloudInitMs = 60_000
 
-/** Waits for the boot's end, of which cloud-init's is a part, and prints its result; then leaves each machine to make an id of its own. */
+/** Leaves each machine to make an id of its own. */
 const finish = `
-systemctl is-system-running --wait >/dev/null || true
-cat /run/cloud-init/result.json
-${turnCloudInitOff}
 : >/etc/machine-id
 sync
 `
 
-/** cloud-init's `result.json`; errors are those of its modules. */
-const CloudInitResult = Schema.fromJsonString(
-  Schema.Struct({
-    v1: Schema.Struct({
-      datasource: Schema.NullOr(Schema.String),
-      errors: Schema.Array(Schema.String)
-    })
-  })
-)
+/** Services have nothing to lose that a test would miss: they are ended and the file systems unmounted, without the order of a whole shutdown. */
+const powerOffCommand = "if [ -d /run/systemd/system ]; then systemctl poweroff --force; else poweroff; fi"
+
+const Stage = Schema.Struct({ finished: Schema.NullOr(Schema.Finite), errors: Schema.Array(Schema.String) })
+
+/** cloud-init's `status.json`; the seed has it do all in its first stage. */
+const CloudInitStatus = Schema.fromJsonString(Schema.Struct({ v1: Schema.Struct({ "init-local": Stage }) }))
+const statusPath = "/run/cloud-init/status.json"
+const logPath = "/var/log/cloud-init.log"
 
 /** False where the agent has another way in, or is in the image. */
 export const needsPreparation = ({ installedAgent, image }: StoredImage): boolean =>
@@ -63,7 +61,7 @@ export const needsPreparation = ({ installedAgent, image }: StoredImage): boolea
 
 /** Its key in the cache; changes with the image, with what is put into it, and with how. */
 export const preparedKey = (image: StoredImage): string => {
-  const recipe = [image.key, noCloudSeed(agentUnit().text), settle(image.image.facts), finish]
+  const recipe = [image.key, noCloudSeed(agentUnit().text), settle(image.image.facts), finish, powerOffCommand]
   return `prepared-${createHash("sha256").update(JSON.stringify(recipe)).digest("hex")}`
 }
 
@@ -114,35 +112,49 @@ const failureOf = (options: PrepareOptions, machine: RunMachine) => ({
   evidence: evidenceOf("console", machine.console.tail(30).join("\n"))
 })
 
-/** cloud-init's end: an image whose own configuration fails is no ground for tests. */
+/** Waits for the end of the stage that started the agent: an image whose own configuration fails is no ground for tests. */
 const awaitCloudInit = Effect.fnUntraced(function* (
   options: PrepareOptions,
   machine: RunMachine,
   incarnation: Incarnation,
   speedFactor: number
 ) {
+  const timeoutMs = cloudInitMs * speedFactor
   const failed = (detail: string) =>
     new PreparationError({ ...failureOf(options, machine), reason: { _tag: "CloudInitFailed", detail } })
-  const timeoutMs = bootEndMs * speedFactor
   const access = { name: machineName, console: machine.console }
-  const result = yield* Effect.mapError(
-    inIncarnation(access, incarnation, (channel) => channel.exec({ command: finish, timeoutMs })),
-    (error) => failed(error.message)
+  const run = (command: string) =>
+    Effect.mapError(
+      inIncarnation(access, incarnation, (channel) => channel.exec({ command, timeoutMs })),
+      (error) => failed(error.message)
+    ).pipe(Effect.map(({ stdout }) => new TextDecoder().decode(stdout)))
+  const status = Effect.gen(function* () {
+    const text = yield* run(`cat ${statusPath}`)
+    return yield* Effect.mapError(Schema.decodeEffect(CloudInitStatus)(text), () => failed(`its status is ${text}`))
+  })
+  const { v1 } = yield* Effect.repeat(status, {
+    schedule: Schedule.spaced("300 millis"),
+    until: (seen) => seen.v1["init-local"].finished !== null
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: timeoutMs,
+      orElse: () => Effect.fail(failed(`it was not done within ${Math.round(timeoutMs / 1000)} s`))
+    })
   )
-  if (result.timedOut) return yield* failed(`it was not done within ${Math.round(timeoutMs / 1000)} s`)
-  if (result.exitCode !== 0) return yield* failed(new TextDecoder().decode(result.stderr).trim())
-  const text = new TextDecoder().decode(result.stdout)
-  const { v1 } = yield* Effect.mapError(Schema.decodeEffect(CloudInitResult)(text), () =>
-    failed(`its result is ${text}`)
-  )
-  if (v1.errors.length > 0) return yield* failed(v1.errors.join("\n"))
+  const { errors } = v1["init-local"]
+  if (errors.length > 0) {
+    const log = yield* run(`tail -n 40 ${logPath}`)
+    const failure = failed(errors.join("\n"))
+    return yield* new PreparationError({ ...failure, evidence: [...evidenceOf(logPath, log), ...failure.evidence] })
+  }
+  yield* run(finish)
 })
 
 const powerOff = Effect.fnUntraced(function* (options: PrepareOptions, machine: RunMachine, incarnation: Incarnation) {
   const failed = (detail: string) =>
     new PreparationError({ ...failureOf(options, machine), reason: { _tag: "NotPoweredOff", detail } })
   // The guest ends under the call: its answer may come or not.
-  yield* Effect.ignore(incarnation.channel.exec({ command: "systemctl poweroff", strict: false }))
+  yield* Effect.ignore(incarnation.channel.exec({ command: powerOffCommand, strict: false }))
   const death = yield* Effect.flip(incarnation.death).pipe(
     Effect.timeoutOrElse({ duration: "5 minutes", orElse: () => Effect.fail(failed("it still runs")) })
   )

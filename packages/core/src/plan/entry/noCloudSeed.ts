@@ -1,6 +1,6 @@
 /** Entry into any cloud-init image: a seed disk whose boothook installs and starts the agent's unit. */
 import { userNetworkMac } from "../addresses.ts"
-import { agentUnitName } from "@nix-vm-test/agent/AgentUnit"
+import { agentPortName, agentUnitName } from "@nix-vm-test/agent/AgentUnit"
 
 /** Files of the seed: a FAT or ISO 9660 file system with this label, these names at its root. */
 export interface NoCloudSeed {
@@ -12,16 +12,37 @@ export interface NoCloudSeed {
   }
 }
 
-/** A boothook, since it runs before cloud-init's other modules, which a full configuration would add a quarter of a boot for. */
-const bootHook = (unit: string): string => `#cloud-boothook
-#!/bin/sh
+/**
+ * Installs the unit for later boots and starts it in this one. By the marker file those of cloud-init's units that have not begun yet never do.
+ * The rest of the boot is called off, since nothing of it is needed here: it would be most of the work. By then udev has found the port.
+ * Reading all units again, which `enable` would do, costs seconds under emulation; a unit that is new is found without it.
+ */
+const bootHook = (unit: string): string => `#!/bin/sh
 set -eu
 umask 022
 echo ${Buffer.from(unit).toString("base64")} | base64 -d > /etc/systemd/system/${agentUnitName}
-systemctl daemon-reload
-systemctl enable ${agentUnitName}
-systemctl start --no-block ${agentUnitName}
+: >/etc/cloud/cloud-init.disabled
+systemctl --no-reload enable ${agentUnitName}
+for second in 1 2 3 4 5 6 7 8 9 10; do [ ! -e /dev/virtio-ports/${agentPortName} ] || break; sleep 1; done
+systemctl cancel
+systemctl start --no-block ${agentUnitName} || { systemctl daemon-reload; systemctl start --no-block ${agentUnitName}; }
 `
+
+/** What the modules would bring, users and keys, is half a boot's work and nothing that a test's guest keeps. */
+const noModules = "#cloud-config\ncloud_init_modules: []\ncloud_config_modules: []\ncloud_final_modules: []\n"
+
+const boundary = "nix-vm-test"
+
+const part = (type: string, text: string): string => `--${boundary}\nContent-Type: ${type}\n\n${text}\n`
+
+/** A boothook runs before the modules, which are none. */
+const userData = (unit: string): string =>
+  [
+    `Content-Type: multipart/mixed; boundary="${boundary}"\nMIME-Version: 1.0\n\n`,
+    part("text/cloud-boothook", bootHook(unit)),
+    part("text/cloud-config", noModules),
+    `--${boundary}--\n`
+  ].join("")
 
 /** DHCP on the NIC of QEMU's own network alone: the others get their addresses from the agent. */
 const networkConfig = `version: 2
@@ -32,11 +53,14 @@ ethernets:
     dhcp4: true
 `
 
-/** Cloud images are called so; the machines that one prepared image becomes have their own names for each other from the driver. */
-const metaData = "instance-id: nix-vm-test\nlocal-hostname: localhost\n"
+/**
+ * In its mode `local` cloud-init does all in its first stage, before the network and the second start of Python. Cloud images are called
+ * `localhost`; the machines that one prepared image becomes have their own names for each other from the driver.
+ */
+const metaData = "instance-id: nix-vm-test\nlocal-hostname: localhost\ndsmode: local\n"
 
 /** The seed's files for the text of an agent's unit. */
 export const noCloudSeed = (unit: string): NoCloudSeed => ({
   label: "cidata",
-  files: { "user-data": bootHook(unit), "meta-data": metaData, "network-config": networkConfig }
+  files: { "user-data": userData(unit), "meta-data": metaData, "network-config": networkConfig }
 })
