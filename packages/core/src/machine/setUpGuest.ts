@@ -19,6 +19,7 @@ import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
 import { cloudInitOff, settle } from "./settleScript.ts"
 import { copyIn } from "./shareCopies.ts"
+import { setSelinux } from "./setSelinux.ts"
 import { mountShare } from "./shareScripts.ts"
 import { shellQuote } from "./shellQuote.ts"
 
@@ -121,14 +122,13 @@ const register = Effect.fnUntraced(function* (options: SetUpOptions, { closureIn
 /** Brings a guest whose agent answers to the state in which the script may have it. */
 export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: SetUpOptions) {
   const { plan, firstBoot } = options
-  const systemd = plan.image.facts.init === "systemd"
-  if (firstBoot && systemd && !plan.disk.image.installedAgent) {
-    yield* run(options, "settling the guest", settle({ slowUnits: plan.image.facts.slowUnits }))
+  if (firstBoot && !plan.disk.image.installedAgent) {
+    yield* run(options, "settling the guest", settle(plan.image.facts))
     // Where it is the way in, it has work to do still.
     if (plan.entry.strategy !== "nocloud") yield* run(options, "turning cloud-init off", cloudInitOff.script)
   }
   if (plan.selinux !== undefined) {
-    yield* run(options, "setting SELinux's mode", `setenforce ${plan.selinux === "enforcing" ? 1 : 0}`)
+    yield* run(options, "setting SELinux's mode", setSelinux(plan.selinux))
   }
   yield* options.reached("settled")
   if (firstBoot && plan.disk.grows) {

@@ -2,35 +2,13 @@
  * Settling: what an untouched cloud image needs so that it is a good test guest, as steps that can be read and run. Only for images that were not
  * prepared ahead; those have it done already. What it does stays on the disk, so that a reboot or a clone finds it done.
  */
-import { userNetworkMac } from "../plan/addresses.ts"
 import type { ImageFacts } from "../spec/Image.ts"
+import type { SettleStep } from "./SettleStep.ts"
 import { shellQuote } from "./shellQuote.ts"
+import { userNetworkSteps } from "./userNetworkSteps.ts"
 
-export interface SettleStep {
-  /** What it changes in the guest, as a sentence without its full stop. */
-  readonly does: string
-  /** Shell code; nothing where this guest needs nothing. */
-  readonly script: string
-}
-
-/** The DHCP client for the driver's own NIC, which cloud-init would have set up; those of a test's networks are the driver's. */
-const network = `[Match]
-MACAddress=${userNetworkMac}
-
-[Link]
-RequiredForOnline=no
-
-[Network]
-DHCP=yes
-`
-
-/** `mask` links units to nothing, whether they exist or not; stopping is for those that have begun. */
-const maskUnits = (units: ReadonlyArray<string>): string => {
-  const names = units.map(shellQuote).join(" ")
-  return units.length === 0
-    ? ""
-    : `systemctl --quiet mask ${names} 2>/dev/null\nsystemctl --quiet --no-block stop ${names} 2>/dev/null || true`
-}
+/** The facts that decide what is done. */
+export type SettleFacts = Pick<ImageFacts, "init" | "networkManager" | "slowUnits">
 
 /** Turns cloud-init off for later boots; those of its units that this boot has not come to yet don't start either. */
 export const cloudInitOff: SettleStep = {
@@ -40,46 +18,52 @@ export const cloudInitOff: SettleStep = {
 
 const blankPassword: SettleStep = { does: "root's password is blank", script: "passwd -d root >/dev/null" }
 
-const maskSlowUnits = (units: ReadonlyArray<string>): SettleStep => ({
-  does: units.length === 0 ? "no unit is masked" : `units that only cost a test's time are masked: ${units.join(", ")}`,
-  script: maskUnits(units)
-})
+/** `mask` links units to nothing, whether they exist or not; stopping is for those that have begun. */
+const maskSlowUnits = (units: ReadonlyArray<string>): SettleStep => {
+  const names = units.map(shellQuote).join(" ")
+  return {
+    does:
+      units.length === 0 ? "no unit is masked" : `units that only cost a test's time are masked: ${units.join(", ")}`,
+    script:
+      units.length === 0
+        ? ""
+        : `systemctl --quiet mask ${names} 2>/dev/null\nsystemctl --quiet --no-block stop ${names} 2>/dev/null || :`
+  }
+}
 
-/** sshd fails for want of keys, and would leave the guest degraded. */
-const hostKeys: SettleStep = {
-  does: "sshd has host keys of its own, if it had none",
-  script: `if command -v ssh-keygen >/dev/null && ! ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1; then
-  ssh-keygen -A >/dev/null
-  for unit in ssh.service sshd.service; do
+/** Starts the daemon that failed for want of keys, which would leave a guest of systemd degraded. */
+const startSshDaemon: Readonly<Record<ImageFacts["init"], string>> = {
+  systemd: `for unit in ssh.service sshd.service; do
     if systemctl --quiet is-failed "$unit"; then
       systemctl reset-failed "$unit"
       systemctl --no-block start "$unit"
     fi
-  done
-fi`
+  done`,
+  openrc: `if [ -e /etc/runlevels/default/sshd ]; then rc-service --quiet sshd restart || :; fi`,
+  sysvinit: `for service in /etc/init.d/ssh /etc/init.d/sshd; do
+    if [ -x "$service" ]; then "$service" restart </dev/null >/dev/null 2>&1 || :; fi
+  done`
 }
 
-const userNetwork: SettleStep = {
-  does: "the NIC of the driver's own network, known by its MAC address, gets its address by DHCP from systemd-networkd, unless NetworkManager runs",
-  script: `if [ ! -e /run/NetworkManager ] && [ -e /lib/systemd/systemd-networkd ]; then
-  mkdir -p /etc/systemd/network
-  cat >/etc/systemd/network/10-nix-vm-test.network <<'NETWORK'
-${network}NETWORK
-  systemctl --quiet --no-reload enable systemd-networkd.service 2>/dev/null
-  systemctl --no-block restart systemd-networkd.service
+/** An RSA key, which no client needs any more, would cost seconds of emulation. */
+const hostKeys = (init: ImageFacts["init"]): SettleStep => ({
+  does: "sshd has host keys of its own, if it had none; its configuration stays, which lets root in by a key and not by the blank password",
+  script: `if command -v ssh-keygen >/dev/null && ! ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1; then
+  for type in ed25519 ecdsa; do ssh-keygen -q -t $type -N '' -f /etc/ssh/ssh_host_\${type}_key; done
+  ${startSshDaemon[init]}
 fi`
-}
+})
 
 /** Everything that settling does to a guest of these facts, in its order. */
-export const settleSteps = (facts: Pick<ImageFacts, "slowUnits">): ReadonlyArray<SettleStep> => [
+export const settleSteps = (facts: SettleFacts): ReadonlyArray<SettleStep> => [
   blankPassword,
-  maskSlowUnits(facts.slowUnits),
-  hostKeys,
-  userNetwork
+  ...(facts.init === "systemd" ? [maskSlowUnits(facts.slowUnits)] : []),
+  hostKeys(facts.init),
+  userNetworkSteps[facts.networkManager]
 ]
 
 /** The steps as one script. */
-export const settle = (facts: Pick<ImageFacts, "slowUnits">): string =>
+export const settle = (facts: SettleFacts): string =>
   settleSteps(facts)
     .map(({ script }) => script)
     .join("\n")

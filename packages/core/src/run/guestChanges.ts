@@ -38,7 +38,7 @@ export const guestChanges = (options: {
 }): GuestChanges => {
   const { facts, installedAgent } = options
   const entry = installedAgent ? "installed" : facts.entry
-  const settling = installedAgent || facts.init !== "systemd" ? [] : settleSteps(facts).map(({ does }) => does)
+  const settling = installedAgent ? [] : settleSteps(facts).map(({ does }) => does)
   const changes = [...entryChanges[entry], ...settling]
   if (installedAgent) return { when: "first boot", entry, changes }
   return entry === "nocloud"

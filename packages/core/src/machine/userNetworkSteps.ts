@@ -1,0 +1,102 @@
+/**
+ * How each network manager is told to give the driver's own NIC its address by DHCP. It is found by its MAC address: names of NICs differ between
+ * families, buses and kernel arguments. The NICs of a test's networks are the driver's, which gives them their addresses itself.
+ */
+import { userNetworkMac } from "../plan/addresses.ts"
+import type { ImageFacts } from "../spec/Image.ts"
+import type { SettleStep } from "./SettleStep.ts"
+
+const address = "the NIC of the driver's own network, known by its MAC address, gets its address by DHCP"
+
+const networkdUnit = `[Match]
+MACAddress=${userNetworkMac}
+
+[Link]
+RequiredForOnline=no
+
+[Network]
+DHCP=yes
+`
+
+const networkd: SettleStep = {
+  does: `${address} from systemd-networkd`,
+  script: `if [ -e /lib/systemd/systemd-networkd ] && [ ! -e /run/NetworkManager ]; then
+  mkdir -p /etc/systemd/network
+  cat >/etc/systemd/network/10-nix-vm-test.network <<'NETWORK'
+${networkdUnit}NETWORK
+  systemctl --quiet --no-reload enable systemd-networkd.service 2>/dev/null
+  systemctl --no-block restart systemd-networkd.service
+fi`
+}
+
+const networkManagerProfile = `[connection]
+id=nix-vm-test
+type=ethernet
+
+[ethernet]
+mac-address=${userNetworkMac}
+
+[ipv4]
+method=auto
+
+[ipv6]
+method=auto
+`
+
+/** Without `no-auto-default` it would ask for addresses in the test's networks too. It reads profiles that only root can read. */
+const networkManager: SettleStep = {
+  does: `${address} from NetworkManager, which leaves other NICs alone`,
+  script: `folder=/etc/NetworkManager
+if [ -d $folder ]; then
+  mkdir -p $folder/conf.d $folder/system-connections
+  printf '[main]\\nno-auto-default=*\\n' >$folder/conf.d/10-nix-vm-test.conf
+  profile=$folder/system-connections/nix-vm-test.nmconnection
+  : >$profile
+  chmod 600 $profile
+  cat >$profile <<'PROFILE'
+${networkManagerProfile}PROFILE
+  if command -v restorecon >/dev/null; then restorecon $folder/conf.d/10-nix-vm-test.conf $profile || :; fi
+  systemctl --no-block restart NetworkManager.service
+fi`
+}
+
+/** Sets `nic` to the name that the NIC has in this guest; it stays, as the NIC stays in its slot. */
+const findNic = `nic=
+  for file in /sys/class/net/*/address; do
+    read -r mac <"$file"
+    if [ "$mac" = ${userNetworkMac} ]; then nic=\${file%/address}; nic=\${nic##*/}; fi
+  done
+  if [ -z "$nic" ]; then echo "no NIC has the address ${userNetworkMac}" >&2; exit 1; fi`
+
+/** It knows NICs by their names only; the client asks in the background, as no test has to wait for it. */
+const ifupdown: SettleStep = {
+  does: `${address} from ifupdown (/etc/network/interfaces)`,
+  script: `if [ -d /etc/network ]; then
+  ${findNic}
+  ifdown "$nic" >/dev/null 2>&1 || :
+  {
+    printf 'auto lo\\niface lo inet loopback\\n'
+    printf '\\nauto %s\\niface %s inet dhcp\\n' "$nic" "$nic"
+  } >/etc/network/interfaces
+  ifup "$nic" </dev/null >/dev/null 2>&1 &
+fi`
+}
+
+const dhcpcd: SettleStep = {
+  does: `${address} from dhcpcd, which leaves other NICs alone (/etc/dhcpcd.conf)`,
+  script: `if command -v dhcpcd >/dev/null; then
+  ${findNic}
+  printf '\\nallowinterfaces %s\\n' "$nic" >>/etc/dhcpcd.conf
+  dhcpcd --exit "$nic" >/dev/null 2>&1 || :
+  dhcpcd --quiet "$nic" </dev/null >/dev/null 2>&1 &
+fi`
+}
+
+/** netplan writes files of systemd-networkd; one that is there already is enough. */
+export const userNetworkSteps: Readonly<Record<ImageFacts["networkManager"], SettleStep>> = {
+  netplan: networkd,
+  networkd,
+  NetworkManager: networkManager,
+  ifupdown,
+  dhcpcd
+}
