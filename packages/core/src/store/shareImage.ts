@@ -1,9 +1,9 @@
 /** Read-only file systems of folders of the host: squashfs, which the kernels of all families read. */
-import * as fsp from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { ChildProcesses } from "../host/ChildProcesses.ts"
+import * as HostTree from "../host/HostTree.ts"
 import type { ShareContent } from "../plan/SharePlan.ts"
 import { closurePaths } from "./closurePaths.ts"
 import { ImageError } from "./ImageError.ts"
@@ -18,7 +18,7 @@ const asItIs = ["-noI", "-noD", "-noF", "-noX", "-no-progress", "-quiet", "-exit
 const partsOf = Effect.fnUntraced(function* (content: ShareContent) {
   if ("folder" in content) {
     // Of a link the tool would make an empty image.
-    return { sources: [yield* Effect.promise(() => fsp.realpath(content.folder))], flags: [] }
+    return { sources: [yield* HostTree.realPath(content.folder)], flags: [] }
   }
   // A store's paths are root's, whoever has the store.
   return { sources: yield* closurePaths(content.closureInfo), flags: ["-keep-as-directory", "-all-root"] }

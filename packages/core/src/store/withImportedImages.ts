@@ -4,11 +4,22 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Architecture } from "../spec/Image.ts"
+import { nearest } from "../spec/nearest.ts"
 import type { ImageReference } from "../spec/ImageReference.ts"
 import type { CacheDirectory } from "./CacheDirectory.ts"
 import { ImageCatalog } from "./ImageCatalog.ts"
 import { ImageError } from "./ImageError.ts"
-import { importedNamed } from "./importedImages.ts"
+import { importedImages, importedNamed } from "./importedImages.ts"
+
+/** An unknown name may be a misspelt one of the user's own. */
+const suggestImported = Effect.fnUntraced(function* (name: string, error: ImageError) {
+  const { reason } = error
+  if (reason._tag !== "UnknownImage") return error
+  const names = (yield* importedImages).map((image) => image.name)
+  const meant = nearest(name, names)
+  const suggestions = meant === undefined ? reason.suggestions : [meant, ...reason.suggestions]
+  return new ImageError({ reason: { ...reason, suggestions, known: [...names, ...reason.known] } })
+})
 
 const make = Effect.gen(function* () {
   const registry = yield* ImageCatalog
@@ -16,7 +27,7 @@ const make = Effect.gen(function* () {
 
   const resolveImported = Effect.fnUntraced(function* (name: string, architecture: Architecture, unknown: ImageError) {
     const found = yield* importedNamed(name)
-    if (Option.isNone(found)) return yield* unknown
+    if (Option.isNone(found)) return yield* yield* suggestImported(name, unknown)
     const { digest, origin, family, version } = found.value
     if (found.value.architecture !== architecture) {
       return yield* new ImageError({ reason: { _tag: "NoSuchArchitecture", reference: name, architecture } })

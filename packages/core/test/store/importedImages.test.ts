@@ -78,6 +78,14 @@ layer(storeServices, { excludeTestServices: true })("imported images", (it) => {
     })
   )
 
+  it.effect("are suggested when their names are misspelt", () =>
+    Effect.gen(function* () {
+      const at = yield* scene
+      yield* at.put("company:1")
+      assert.include((yield* Effect.flip(at.resolve("comapny:1"))).message, 'did you mean "company:1"?')
+    })
+  )
+
   it.effect("get the new disk when they are imported again", () =>
     Effect.gen(function* () {
       const at = yield* scene
