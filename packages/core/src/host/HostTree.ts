@@ -32,9 +32,6 @@ export type HostEntry = {
   | { readonly kind: "symlink"; readonly target: string }
 )
 
-/** Of the size in which holes are looked for: a page would cost a system call for each. */
-const SPARSE_BLOCK = 64 * 1024
-
 const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
     ? error.code
@@ -156,6 +153,10 @@ export const makeSymlink = (where: string, target: string): Effect.Effect<void, 
     await fsp.symlink(target, where)
   })
 
+/** The path without links. */
+export const realPath = (where: string): Effect.Effect<string, HostFileError> =>
+  attempt("find", where, () => fsp.realpath(where))
+
 /** Whether a path exists, links followed. */
 export const exists = (where: string): Effect.Effect<boolean> => Effect.sync(() => fs.existsSync(where))
 
@@ -170,26 +171,3 @@ export const isDirectory = (where: string): Effect.Effect<boolean> =>
 /** Removes a file or a tree; what is not there is no error. */
 export const remove = (where: string): Effect.Effect<void, HostFileError> =>
   attempt("remove", where, () => fsp.rm(where, { recursive: true, force: true }))
-
-/** Copies a file; blocks of zeros become holes. */
-export const copySparse = (from: string, to: string): Effect.Effect<void, HostFileError> =>
-  attempt("copy", from, async () => {
-    const source = await fsp.open(from, "r")
-    const target = await fsp.open(to, "wx", 0o600)
-    try {
-      const { size } = await source.stat()
-      const block = Buffer.allocUnsafe(SPARSE_BLOCK)
-      const zeros = Buffer.alloc(SPARSE_BLOCK)
-      for (let position = 0; position < size;) {
-        const { bytesRead } = await source.read(block, 0, SPARSE_BLOCK, position)
-        if (bytesRead === 0) break
-        const part = block.subarray(0, bytesRead)
-        if (!part.equals(zeros.subarray(0, bytesRead))) await target.write(part, 0, bytesRead, position)
-        position += bytesRead
-      }
-      await target.truncate(size)
-    } finally {
-      await source.close()
-      await target.close()
-    }
-  })

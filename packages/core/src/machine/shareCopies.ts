@@ -64,8 +64,18 @@ const namesOf = (relative: string): ReadonlyArray<string> | undefined => {
   return names.length > 0 && names.every(HostTree.isSafeName) ? names : undefined
 }
 
+/** A copy on its way back. */
+interface Return {
+  readonly channel: GuestChannel
+  readonly share: SharePlan
+  /** The folder on the host. */
+  readonly root: string
+  /** Of folders, to be set once they are filled: one may forbid it. */
+  readonly modes: Array<{ readonly path: string; readonly mode: number }>
+}
+
 /** Writes one changed path of the guest over the host's; folders on its way must be folders of the host and no links. */
-const bringOne = Effect.fnUntraced(function* (channel: GuestChannel, share: SharePlan, root: string, relative: string) {
+const bringOne = Effect.fnUntraced(function* ({ channel, share, root, modes }: Return, relative: string) {
   const names = namesOf(relative)
   if (names === undefined) return
   const from = `${share.target}/${names.join("/")}`
@@ -76,8 +86,8 @@ const bringOne = Effect.fnUntraced(function* (channel: GuestChannel, share: Shar
   }
   switch (stat.kind) {
     case "directory":
-      yield* HostTree.makeDirectory(to)
-      return yield* HostTree.setMode(to, stat.mode & 0o777)
+      modes.push({ path: to, mode: stat.mode & 0o777 })
+      return yield* HostTree.makeDirectory(to)
     case "file":
       return yield* takeFile(channel, from, to)
     case "symlink":
@@ -87,12 +97,26 @@ const bringOne = Effect.fnUntraced(function* (channel: GuestChannel, share: Shar
   }
 })
 
+/** What a process of the guest has removed meanwhile is no failure. */
+const unlessGone = <R>(bringing: Effect.Effect<void, GuestError | HostTree.HostFileError, R>) =>
+  Effect.catchIf(
+    bringing,
+    (error) => error._tag === "GuestError" && error.reason._tag === "GuestRefused" && error.reason.code === "ENOENT",
+    () => Effect.void
+  )
+
 const copyBack = Effect.fn("machine.copyBack")(function* (channel: GuestChannel, share: SharePlan) {
   if (!("folder" in share.content)) return
   const { folder } = share.content
   const changed = (yield* run(channel, share, changes(share))).split("\0").filter((line) => line !== "")
+  const back: Return = { channel, share, root: folder, modes: [] }
   yield* refusedByHost(
-    Effect.forEach(changed, (relative) => bringOne(channel, share, folder, relative), { discard: true })
+    Effect.andThen(
+      Effect.forEach(changed, (relative) => unlessGone(bringOne(back, relative)), { discard: true }),
+      Effect.suspend(() =>
+        Effect.forEach(back.modes.toReversed(), (entry) => HostTree.setMode(entry.path, entry.mode), { discard: true })
+      )
+    )
   )
   const marker = shellQuote(markerOf(share))
   yield* run(channel, share, `mv -- ${marker}.new ${marker}`)

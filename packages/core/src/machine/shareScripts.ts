@@ -27,7 +27,8 @@ export const mountShare = ({ by, mountTag, readOnly, target: where }: SharePlan)
     case "image":
       return `${make}\n${findDisk(by.serial)}\nmount -t squashfs -o ro "$disk" ${target}`
     case "copy":
-      return readOnly ? `mount --bind -- ${target} ${target}\nmount -o remount,bind,ro -- ${target}` : ""
+      return `[ -d ${target} ] || { echo "the boot has cleared it: give a copy a place on the disk" >&2; exit 1; }
+${readOnly ? `mount --bind -- ${target} ${target}\nmount -o remount,bind,ro -- ${target}` : ""}`
   }
 }
 
