@@ -120,8 +120,11 @@ const awaitCloudInit = Effect.fnUntraced(function* (
   speedFactor: number
 ) {
   const timeoutMs = cloudInitMs * speedFactor
-  const failed = (detail: string) =>
-    new PreparationError({ ...failureOf(options, machine), reason: { _tag: "CloudInitFailed", detail } })
+  const failed = (detail: string, log = "") => {
+    const { image, evidence } = failureOf(options, machine)
+    const reason = { _tag: "CloudInitFailed", detail } as const
+    return new PreparationError({ image, reason, evidence: [...evidenceOf(logPath, log), ...evidence] })
+  }
   const access = { name: machineName, console: machine.console }
   const run = (command: string) =>
     Effect.mapError(
@@ -143,9 +146,7 @@ const awaitCloudInit = Effect.fnUntraced(function* (
   )
   const { errors } = v1["init-local"]
   if (errors.length > 0) {
-    const log = yield* run(`tail -n 40 ${logPath}`)
-    const failure = failed(errors.join("\n"))
-    return yield* new PreparationError({ ...failure, evidence: [...evidenceOf(logPath, log), ...failure.evidence] })
+    return yield* failed(errors.join("\n"), yield* run(`tail -n 40 ${logPath}`))
   }
   yield* run(finish)
 })
