@@ -24,6 +24,8 @@ export interface StartMachinesOptions<M extends Machines> extends Omit<TestSpecI
   readonly baseDirectory?: string
   /** Where `copyToHost` puts files whose target is relative; default the working directory. */
   readonly outputDirectory?: string
+  /** Folders of templates that were made ahead, beside those that the environment names. */
+  readonly templates?: ReadonlyArray<string>
   /** Hears everything that happens, as reports do. */
   readonly onEvent?: (event: Event) => void
   /** Gives up the start and stops what runs already. */
@@ -46,10 +48,17 @@ const hear = Effect.fnUntraced(function* (onEvent: (event: Event) => void) {
 })
 
 const start = Effect.fn("library.startMachines")(function* (options: StartMachinesOptions<Machines>) {
-  const { baseDirectory = process.cwd(), outputDirectory = process.cwd(), onEvent, signal: _, ...written } = options
+  const {
+    baseDirectory = process.cwd(),
+    outputDirectory = process.cwd(),
+    onEvent,
+    templates,
+    signal: _,
+    ...written
+  } = options
   const spec = yield* Effect.fromResult(decodeSpec({ spec: written, origin: "startMachines" }))
   if (onEvent !== undefined) yield* hear(onEvent)
-  const { machines } = yield* openMachines({ spec, baseDirectory, outputDirectory })
+  const { machines } = yield* openMachines({ spec, baseDirectory, outputDirectory, templates })
   yield* Effect.forEach(machines, ({ power }) => power.start, { concurrency: "unbounded", discard: true })
   const run = yield* makeRunPromise
   return Object.fromEntries(machines.map(({ machine }) => [machine.name, promiseMachine(machine, run)]))

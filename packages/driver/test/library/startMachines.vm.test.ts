@@ -49,6 +49,13 @@ describe("startMachines", () => {
     assert.deepStrictEqual(await fs.readdir(temporary), [])
   })
 
+  it("rejects where a folder of templates is none", async () => {
+    const machines = { vm: { image: "debian:12" } } as const
+    const failure: unknown = await startMachines({ machines, templates: [folder] }).catch((error: unknown) => error)
+    assert.instanceOf(failure, Error)
+    assert.include(failure.message, `${folder} is no template`)
+  })
+
   it("rejects with the typed error of a specification that is wrong", async () => {
     const failure: unknown = await startMachines({ machines: { vm: { image: "debain:12" } } }).catch(
       (error: unknown) => error
