@@ -13,6 +13,7 @@ import { bootTimes } from "../machine/guestScripts.ts"
 import { giveHostName } from "../machine/hostName.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
 import { incarnate } from "../machine/Incarnation.ts"
+import { joinNetworks } from "../machine/joinNetworks.ts"
 import type { Machine } from "../machine/Machine.ts"
 import { makeMachine } from "../machine/Machine.ts"
 import type { GuestAccess } from "../machine/GuestAccess.ts"
@@ -64,6 +65,8 @@ export interface RunMachineOptions {
   /** Absent where the accelerator is not the driver's to choose, or is TCG already. */
   readonly fallback?: EmulationFallback | undefined
   readonly limits: TestPlan["limits"]
+  /** Names and addresses of all machines that are in a network. Default: none. */
+  readonly hosts?: TestPlan["hosts"]
   readonly speed: SpeedFactor
   readonly outputDirectory: string
 }
@@ -169,6 +172,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
       // A preparation's guest becomes an image, whose machines have names of their own.
       if (plan.entry.strategy !== "nocloud") yield* giveHostName(access, incarnation)
     }
+    yield* joinNetworks({ access, incarnation, nics: plan.nics, hosts: options.hosts ?? [] })
     yield* setUpGuest({ access, plan, incarnation, firstBoot: boot.first, reached: incarnation.reached })
     yield* forwardPorts(incarnation)
     yield* incarnation.reached("ready")
@@ -183,6 +187,8 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     Effect.forEach(plan.shares.filter(isWritableCopy), (share) => bringShareBack({ access, incarnation, share }), {
       discard: true
     })
+  // Ends after what is still to be done in the guest at the run's end.
+  const lives = yield* Scope.fork(yield* Effect.scope)
   const power = yield* makeMachinePower({
     access,
     bus,
@@ -198,7 +204,7 @@ export const makeRunMachine = Effect.fn("run.makeMachine")(function* (options: R
     startAgain,
     beforeShutdown: bringBackFrom,
     makeReady: (incarnation, boot) => Effect.provideContext(makeReady(incarnation, boot), services)
-  })
+  }).pipe(Scope.provide(lives))
   const context: MachineContext = {
     ...access,
     plan,

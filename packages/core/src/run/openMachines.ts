@@ -21,11 +21,12 @@ import { checkPaths } from "./checkPaths.ts"
 import { fetchImages } from "./fetchImages.ts"
 import { hostFacts } from "./hostFacts.ts"
 import { placeAgent } from "./placeAgent.ts"
+import type { NetworkSwitch } from "../net/NetworkSwitch.ts"
 import type { RunMachine } from "./RunMachine.ts"
 import { makeRunMachine } from "./RunMachine.ts"
 import { makeSpeedFactor } from "./SpeedFactor.ts"
+import { startNetworks } from "./startNetworks.ts"
 import { chooseTemplates, givenTemplates } from "./TemplateChoice.ts"
-import { UsageError } from "./UsageError.ts"
 
 export interface OpenMachinesOptions {
   readonly spec: TestSpec
@@ -41,6 +42,8 @@ export interface OpenedMachines {
   readonly plan: TestPlan
   /** In the plan's order; none of them is started. */
   readonly machines: ReadonlyArray<RunMachine>
+  /** The switches of the test's networks, where it has any. */
+  readonly networks: NetworkSwitch | undefined
 }
 
 const removedText = (stale: ReadonlyArray<string>): string =>
@@ -85,12 +88,6 @@ const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
   const mayFallBack = spec.accel === "auto" && host.accelerator === "kvm"
   const emulated = mayFallBack ? yield* planUnder({ ...host, accelerator: "tcg" }) : undefined
   yield* checkPaths(plan.requiredPaths)
-  if (plan.networks.length > 0) {
-    return yield* new UsageError({
-      text: `networks: this version connects no machines yet: ${plan.networks.map((network) => network.name).join(", ")}`,
-      hint: 'leave "networks" out; a machine reaches the internet with "internet": true and is reached by forwardPort()'
-    })
-  }
   for (const machine of plan.machines) {
     yield* bus.publish({
       _tag: "MachinePlanned",
@@ -121,12 +118,21 @@ export const openMachines = Effect.fn("run.openMachines")(function* (options: Op
   const outputDirectory = options.outputDirectory ?? path.join(plan.runDirectory, "output")
   if (options.outputDirectory === undefined) yield* HostTree.makeDirectory(outputDirectory)
   const choices = yield* chooseTemplates({ machines: plan.machines, host, given })
+  const networks = plan.networks.length === 0 ? undefined : yield* startNetworks(plan)
   const machines = yield* Effect.forEach(plan.machines, (machine) => {
     const other = emulated?.machines.find(({ name }) => name === machine.name)
     const fallback = other === undefined ? undefined : { plan: other, worked: markBroken }
     const template = choices.get(machine.name)
-    return makeRunMachine({ plan: machine, template, fallback, limits: plan.limits, speed, outputDirectory })
+    return makeRunMachine({
+      plan: machine,
+      template,
+      fallback,
+      limits: plan.limits,
+      hosts: plan.hosts,
+      speed,
+      outputDirectory
+    })
   })
-  const opened: OpenedMachines = { plan, machines }
+  const opened: OpenedMachines = { plan, machines, networks }
   return opened
 })

@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import type { Failure, Verdict } from "../events/Event.ts"
 import { EventBus } from "../events/EventBus.ts"
 import { Steps } from "../machine/Steps.ts"
+import type { NetworkSwitch } from "../net/NetworkSwitch.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
 import { runLimited } from "../script/runLimited.ts"
 import type { RunScriptOptions } from "../script/runScript.ts"
@@ -49,12 +50,18 @@ const runBody = Effect.fnUntraced(function* (
 const startAll = (machines: ReadonlyArray<RunMachine>) =>
   Effect.forEach(machines, ({ power }) => Effect.ignore(power.start), { concurrency: "unbounded", discard: true })
 
+/** Networks that can't be relied on any more end the script. */
+const onNetworks = <A, E, R>(script: Effect.Effect<A, E, R>, networks: NetworkSwitch | undefined) =>
+  networks === undefined ? script : Effect.raceFirst(script, networks.failure)
+
 const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
   const { body: given } = options
   const opening = given.style === "hosted" ? given.open : Effect.succeed(given)
-  const [{ plan, machines }, body] = yield* Effect.all([openMachines(options), opening], { concurrency: "unbounded" })
+  const [{ plan, machines, networks }, body] = yield* Effect.all([openMachines(options), opening], {
+    concurrency: "unbounded"
+  })
   const starting = yield* Effect.forkChild(startAll(machines))
-  const exit = yield* Effect.exit(blameEmulation(runBody(body, plan, machines), machines)).pipe(
+  const exit = yield* Effect.exit(blameEmulation(onNetworks(runBody(body, plan, machines), networks), machines)).pipe(
     // Before the machines' scopes close, or a start that is under way would see its QEMU die.
     Effect.ensuring(Fiber.interrupt(starting))
   )
