@@ -4,34 +4,39 @@
  */
 import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
-import type { GuestError } from "../guest/GuestError.ts"
 import { hostNameScript } from "./hostName.ts"
 import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
-import { makeSshHostKey } from "./sshHostKey.ts"
-
-/** The shell's builtins only: a program would cost the clone a tenth of its start. Prints the template's machine-id. */
-const identityScript = (name: string, machineId: string): string => `${hostNameScript(name)}
-if [ -e /etc/machine-id ]; then
-  read -r before </etc/machine-id; echo "$before"
-  echo ${machineId} >/etc/machine-id
-  if [ -e /var/lib/dbus/machine-id ] && [ ! -L /var/lib/dbus/machine-id ]; then echo ${machineId} >/var/lib/dbus/machine-id; fi
-fi
-if [ -e /run/sshd.pid ]; then read -r pid </run/sshd.pid; kill -HUP "$pid"; fi
-:
-`
+import { shellQuote } from "./shellQuote.ts"
+import { makeSshHostKey, type SshHostKey } from "./sshHostKey.ts"
 
 /** Where journald, which runs since before the clone was, goes on to write by the template's machine-id, and where `journalctl` looks by the clone's. */
 const journals = ["/var/log/journal", "/run/log/journal"] as const
 
-/** A guest without SSH, or without a journal, refuses what belongs to it. */
-const whereItCan = <A, R>(change: Effect.Effect<A, GuestError, R>): Effect.Effect<void, GuestError, R> =>
-  change.pipe(
-    Effect.asVoid,
-    Effect.catch((error) => (error.reason._tag === "GuestRefused" ? Effect.void : Effect.fail(error)))
-  )
+/**
+ * The shell's builtins only: a program would cost the clone a tenth of its start. So would files that are emptied and written anew, or replaced: ext4
+ * writes their data to the disk at once. So the template has no host keys, and the machine-id, of the same length, is written over.
+ *
+ * Prints the template's machine-id, then the journals that go by it.
+ */
+const identityScript = (name: string, machineId: string, key: SshHostKey): string => `${hostNameScript(name)}
+if [ -d /etc/ssh ]; then
+  umask 077
+  echo ${shellQuote(key.privateKey)} >/etc/ssh/ssh_host_ed25519_key
+  umask 022
+  echo ${shellQuote(key.publicKey)} >/etc/ssh/ssh_host_ed25519_key.pub
+fi
+if [ -e /etc/machine-id ]; then
+  read -r before </etc/machine-id; echo "$before"
+  echo ${machineId} 1<>/etc/machine-id
+  if [ -e /var/lib/dbus/machine-id ] && [ ! -L /var/lib/dbus/machine-id ]; then echo ${machineId} 1<>/var/lib/dbus/machine-id; fi
+  for folder in ${journals.join(" ")}; do if [ -d "$folder/$before" ]; then echo "$folder"; fi; done
+fi
+if [ -e /run/sshd.pid ]; then read -r pid </run/sshd.pid; kill -HUP "$pid"; fi
+:
+`
 
 export const giveIdentity = Effect.fn("machine.giveIdentity")(function* (
   access: GuestAccess,
@@ -40,23 +45,12 @@ export const giveIdentity = Effect.fn("machine.giveIdentity")(function* (
   const ask = <A, R>(use: Parameters<typeof inIncarnation<A, R>>[2]) => inIncarnation(access, incarnation, use)
   yield* ask((channel) => channel.resumed({ wallClockMs: Date.now(), entropy: randomBytes(64) }))
   const machineId = randomBytes(16).toString("hex")
-  const key = makeSshHostKey(access.name)
-  // Before the shell, whose last act tells sshd to read its key anew.
-  yield* ask((channel) =>
-    channel
-      .stat("/etc/ssh")
-      .pipe(
-        Effect.andThen(
-          channel.writeFile({ path: "/etc/ssh/ssh_host_ed25519_key", content: key.privateKey, mode: 0o600 })
-        ),
-        Effect.andThen(
-          channel.writeFile({ path: "/etc/ssh/ssh_host_ed25519_key.pub", content: key.publicKey, mode: 0o644 })
-        ),
-        whereItCan
-      )
-  )
   const result = yield* ask((channel) =>
-    channel.exec({ command: identityScript(access.name, machineId), strict: false, timeoutMs: 30_000 })
+    channel.exec({
+      command: identityScript(access.name, machineId, makeSshHostKey(access.name)),
+      strict: false,
+      timeoutMs: 30_000
+    })
   )
   if (result.exitCode !== 0) {
     return yield* new MachineError({
@@ -69,11 +63,11 @@ export const giveIdentity = Effect.fn("machine.giveIdentity")(function* (
       evidence: []
     })
   }
-  const before = new TextDecoder().decode(result.stdout).trim()
+  const [before = "", ...folders] = new TextDecoder().decode(result.stdout).trim().split("\n")
   if (!/^[0-9a-f]{32}$/u.test(before)) return
   yield* Effect.forEach(
-    journals,
-    (folder) => ask((channel) => whereItCan(channel.makeSymlink({ path: `${folder}/${machineId}`, target: before }))),
+    journals.filter((folder) => folders.includes(folder)),
+    (folder) => ask((channel) => channel.makeSymlink({ path: `${folder}/${machineId}`, target: before })),
     { discard: true }
   )
 })

@@ -19,8 +19,9 @@ const type = "ssh-ed25519"
 const block = 8
 
 export interface SshHostKey {
-  readonly privateKey: Uint8Array
-  readonly publicKey: Uint8Array
+  /** Text of the file, without the last line's end. */
+  readonly privateKey: string
+  readonly publicKey: string
 }
 
 /** A new Ed25519 key pair, as `ssh-keygen -t ed25519 -N ''` writes it (PROTOCOL.key of OpenSSH). */
@@ -45,9 +46,7 @@ export const makeSshHostKey = (comment: string): SshHostKey => {
   ])
   const lines = blob.toString("base64").match(/.{1,70}/gu) ?? []
   return {
-    privateKey: Buffer.from(
-      ["-----BEGIN OPENSSH PRIVATE KEY-----", ...lines, "-----END OPENSSH PRIVATE KEY-----", ""].join("\n")
-    ),
-    publicKey: Buffer.from(`${type} ${publicBlob.toString("base64")} ${comment}\n`)
+    privateKey: ["-----BEGIN OPENSSH PRIVATE KEY-----", ...lines, "-----END OPENSSH PRIVATE KEY-----"].join("\n"),
+    publicKey: `${type} ${publicBlob.toString("base64")} ${comment}`
   }
 }

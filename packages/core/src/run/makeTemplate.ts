@@ -9,8 +9,8 @@ import * as Option from "effect/Option"
 import type { MachinePhase } from "../events/Event.ts"
 import { EventBus, type EventBusShape } from "../events/EventBus.ts"
 import * as Console from "../guest/Console.ts"
+import { ChildProcesses } from "../host/ChildProcesses.ts"
 import { freeSpace } from "../host/freeSpace.ts"
-import * as HostTree from "../host/HostTree.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
 import { incarnate } from "../machine/Incarnation.ts"
 import type { GuestAccess } from "../machine/GuestAccess.ts"
@@ -38,12 +38,13 @@ export interface MakeTemplateOptions {
 
 /**
  * Waits for the end of the boot, whatever its verdict (a failed unit is the image's own matter), and for udev, which may work on beyond it; takes
- * away the host keys that clones don't get anew; then writes all to the disk.
+ * away the host keys, which clones get anew; loads what clones' shares need, so that none of them pays for it; then writes all to the disk.
  */
 const settleDown = `
 if command -v systemctl >/dev/null; then systemctl is-system-running --wait >/dev/null 2>&1 || :; fi
 if command -v udevadm >/dev/null; then udevadm settle || :; fi
-rm -f /etc/ssh/ssh_host_rsa_key* /etc/ssh/ssh_host_ecdsa_key* /etc/ssh/ssh_host_dsa_key*
+for module in 9p 9pnet_virtio virtiofs squashfs; do modprobe -q "$module" || :; done
+rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
 sync
 `
 
@@ -118,12 +119,17 @@ const seal = Effect.fnUntraced(function* (incarnation: Incarnation, template: Te
   yield* incarnation.process.stop({ acpi: false })
 })
 
+/** Pages of zeros take no room. Where the file system has no holes the template is larger, and as good. */
+const digHoles = Effect.fnUntraced(function* (file: string) {
+  const processes = yield* ChildProcesses
+  yield* Effect.ignore(processes.run({ command: "fallocate", args: ["--dig-holes", file], timeoutMs: 60_000 }))
+})
+
 const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial: Template) {
   const bus = yield* EventBus
   const plan = templatePlan(options.plan, partial.disk)
   const access: GuestAccess = { name: plan.name, console: Console.make() }
   const { image } = plan.disk
-  const live = `${partial.folder}/ram.live`
   yield* createOverlay({ base: image, path: partial.disk, size: image.virtualSize }).pipe(
     Effect.mapError(failed("making its disk"))
   )
@@ -132,7 +138,7 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
   }
   const incarnation = yield* incarnate({
     access,
-    plan: { ...plan, argv: sealArguments(plan, live) },
+    plan: { ...plan, argv: sealArguments(plan, partial.ram) },
     bus: templateBus(bus, plan),
     speedFactor: options.speedFactor
   }).pipe(Effect.mapError(failed("starting the guest")))
@@ -159,11 +165,7 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
   )
   report(bus, plan, steps.length - 1)
   yield* seal(incarnation, partial, path.join(path.dirname(plan.sockets.qmp), `${path.basename(plan.sockets.qmp)}.out`))
-  // Pages that the guest never used or gave back are holes.
-  yield* HostTree.copySparse(live, partial.ram).pipe(
-    Effect.andThen(HostTree.remove(live)),
-    Effect.mapError(failed("storing its memory"))
-  )
+  yield* digHoles(partial.ram)
 })
 
 /** A guest whose memory lies in a file dies when the file can't grow any more: better seen before its boot than in it. */

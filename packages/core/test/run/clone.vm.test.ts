@@ -6,6 +6,7 @@ import { afterAll, assert, describe, layer } from "@effect/vitest"
 import type { Machine } from "@nix-vm-test/core/machine/Machine"
 import { MachineError } from "@nix-vm-test/core/machine/MachineError"
 import type { MachineSpecInput } from "@nix-vm-test/core/spec/MachineSpec"
+import { CacheDirectory } from "@nix-vm-test/core/store/CacheDirectory"
 import { runServices } from "@nix-vm-test/driver/run/services"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -237,6 +238,35 @@ layer(furnished, options)("a clone", (it) => {
       assert.isAbove(Number(yield* text(vm, "journalctl -q -b -k | grep -c .")), 100)
       yield* seen
       assert.match(yield* greeting, /^SSH-2\.0-/u)
+    })
+  )
+})
+
+const withoutHotPlug = Guests.layer({
+  machines: {
+    vm: {
+      ...shape,
+      start: "auto",
+      boot: { kernelArgs: ["acpiphp.disable=1"] },
+      shares: { share: { source: path.join(folder, "share"), target: "/mnt/share" } }
+    }
+  }
+})
+
+layer(withoutHotPlug, options)("a machine whose guest has no hot-plug", (it) => {
+  it.effect("boots where it needs devices, with one notice; nothing is wrong with its template", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* (yield* theMachine).succeed("cat /mnt/share/from-host"), "read me\n")
+      assert.deepStrictEqual(yield* starts, ["vm clone", "vm cold"])
+      const notices = yield* noticesOf
+      assert.lengthOf(notices, 1)
+      assert.match(
+        notices[0] ?? "",
+        /^booting instead of starting from a template: .* could not be plugged in: after \d+ s its guest had found \d of \d virtio devices$/u
+      )
+      const key = yield* Effect.provide(keyOf((yield* Guests).runMachine("vm").plan), runServices)
+      const { templates } = yield* Effect.provide(CacheDirectory, CacheDirectory.layer)
+      assert.isTrue(fs.existsSync(path.join(templates, key)))
     })
   )
 })

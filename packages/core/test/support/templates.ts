@@ -42,8 +42,9 @@ export const alterTemplate = (folder: string, alter: () => void): void => {
   const recordPath = path.join(folder, templateRecordName)
   const record: TemplateRecord = JSON.parse(fs.readFileSync(recordPath, "utf8"))
   const seal = (name: string) => {
-    const { size, mtime } = fs.statSync(path.join(folder, name))
-    return { bytes: size, modifiedMs: mtime.getTime() }
+    const { size, mtimeMs } = fs.statSync(path.join(folder, name))
+    // As the store reads it; Node's own Date of it is rounded.
+    return { bytes: size, modifiedMs: Math.floor(mtimeMs) }
   }
   const seals = { ram: seal("ram"), state: seal("state"), "disk.qcow2": seal("disk.qcow2") }
   fs.writeFileSync(recordPath, JSON.stringify({ ...record, seals }))
