@@ -27,22 +27,28 @@ interface Guess {
   readonly version: string
 }
 
-/** The first word of a file's name that its distribution knows as a release, such as `12` in `debian-12-generic-amd64.qcow2`. */
-const versionIn = (distribution: DistributionNames, fileName: string): string =>
-  fileName
-    .match(/(?<![a-z0-9.])[a-z]+(?![a-z0-9])|(?<![\d.])\d+(?:\.\d+)?(?!\d)/gu)
-    ?.find((word) => releaseNamed(distribution, word) !== undefined) ??
-  /\d+(?:\.\d+)?/u.exec(fileName)?.[0] ??
-  ""
+/** What the file's name begins with, as a word of its own: `arch-linux.qcow2` is Arch's, `archive.qcow2` is not. */
+const beginningOf = (fileName: string, { fileNames, aliases }: DistributionNames): string | undefined => {
+  const codenames = Object.keys(aliases).filter((alias) => /^[a-z]/u.test(alias))
+  return [...fileNames, ...codenames].find(
+    (word) => fileName.startsWith(word) && !/^[a-z]/u.test(fileName.slice(word.length))
+  )
+}
+
+/** The first word that the distribution knows as a release, such as `12` in `debian-12-generic-amd64.qcow2`; else a number at the beginning. */
+const versionIn = (distribution: DistributionNames, fileName: string, beginning: string): string => {
+  const words = fileName.match(/(?<![a-z0-9.])[a-z]+(?![a-z0-9])|(?<![\d.])\d+(?:\.\d+)?(?!\d)/gu) ?? []
+  const release = words.find((word) => releaseNamed(distribution, word) !== undefined)
+  return release ?? /^[-_]?v?(\d+(?:\.\d+)?)/u.exec(fileName.slice(beginning.length))?.[1] ?? ""
+}
 
 const guessFromName = (address: string): Guess | undefined => {
   const fileName = fileNameOf(address).toLowerCase()
-  const distribution = distributions.find(({ fileNames, aliases }) =>
-    [...fileNames, ...Object.keys(aliases).filter((alias) => /^[a-z]/u.test(alias))].some((start) =>
-      fileName.startsWith(start)
-    )
-  )
-  return distribution === undefined ? undefined : { distribution, version: versionIn(distribution, fileName) }
+  for (const distribution of distributions) {
+    const beginning = beginningOf(fileName, distribution)
+    if (beginning !== undefined) return { distribution, version: versionIn(distribution, fileName, beginning) }
+  }
+  return undefined
 }
 
 const factsOf = (

@@ -16,6 +16,20 @@ describe("users' own images", () => {
     })
   )
 
+  it.effect.each(["archive.qcow2", "old-disk-12.img", "my-debian-12.qcow2"])("%s tells nothing", (file) =>
+    Effect.gen(function* () {
+      const image = yield* resolve({ _tag: "File", path: `/debian-12/${file}` })
+      assert.deepInclude(image, { family: "generic", version: "" })
+    })
+  )
+
+  it.effect("a number that is not its distribution's is no version", () =>
+    Effect.gen(function* () {
+      const image = yield* resolve({ _tag: "File", path: "/images/Arch-Linux-x86_64-cloudimg-20261001.604814.qcow2" })
+      assert.deepInclude(image, { family: "arch", version: "" })
+    })
+  )
+
   it.effect.each([
     { file: "debian-12-generic-amd64.qcow2", family: "debian", version: "12", like: "debian:12" },
     { file: "noble-server-cloudimg-amd64.img", family: "ubuntu", version: "noble", like: "ubuntu:24.04" },
