@@ -12,6 +12,7 @@ import type { ConsoleSign } from "../guest/consoleSigns.ts"
 import { consoleSign } from "../guest/consoleSigns.ts"
 import type { GuestSession } from "../guest/GuestChannel.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
+import type { EntryStrategy } from "../spec/Image.ts"
 import type { QemuExit, QemuProcess } from "../qemu/QemuProcess.ts"
 import { spawnQemu } from "../qemu/QemuProcess.ts"
 import type { QemuError } from "../qemu/QemuError.ts"
@@ -25,6 +26,8 @@ import type { MachineErrorReason } from "./MachineError.ts"
 
 export interface Incarnation {
   readonly start: "cold" | "clone"
+  /** The agent's way into the guest. */
+  readonly entry: EntryStrategy
   readonly process: QemuProcess
   readonly channel: AgentChannel
   /** Each answer of an agent: the first one, and those after reboots and restarts. */
@@ -277,6 +280,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
 
   const incarnation: Incarnation = {
     start: options.clone === undefined ? "cold" : "clone",
+    entry: plan.entry.strategy,
     process,
     channel,
     sessions,

@@ -10,6 +10,8 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { EventBusShape } from "../events/EventBus.ts"
+import { entryExpectation } from "../plan/entry/entryExpectation.ts"
+import { evidenceOf } from "./evidence.ts"
 import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess } from "./GuestAccess.ts"
 import type { OperationError } from "./MachineContext.ts"
@@ -144,7 +146,10 @@ export const makeMachinePower = Effect.fnUntraced(function* (
     new MachineError({
       machine: access.name,
       reason: { _tag: "BootTimedOut", seconds: limits.bootMs() / 1000, phase: life.incarnation.phase() },
-      evidence: [{ title: "console", text: access.console.tail(30).join("\n") }],
+      evidence: [
+        ...evidenceOf("the agent's way in", entryExpectation[life.incarnation.entry]),
+        ...evidenceOf("console", access.console.tail(30).join("\n"))
+      ],
       hint: 'give it more time with "timeouts": { "boot": "10min" }, or look at its console in the output folder'
     })
 
