@@ -155,7 +155,7 @@ describe("a disk that the firmware finds nothing on", () => {
   }
 
   it.each([
-    ["debian", "vm: died: nothing on the guest's disk can be started"],
+    ["debian", "nothing on the guest's disk can be started"],
     ["unknown", "disk.raw can't be prepared for tests: .*nothing on the guest's disk can be started"]
   ])("ends the start at once, with the console (family %s)", async (family, message) => {
     place.write("disk.raw", bootSector())
