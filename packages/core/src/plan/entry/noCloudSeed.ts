@@ -1,6 +1,6 @@
 /** Entry into any cloud-init image: a seed disk whose boothook installs and starts the agent's unit. */
 import { userNetworkMac } from "../addresses.ts"
-import { agentPortName, agentUnitName } from "@nix-vm-test/agent/AgentUnit"
+import { agentUnitName } from "@nix-vm-test/agent/AgentUnit"
 
 /** Files of the seed: a FAT or ISO 9660 file system with this label, these names at its root. */
 export interface NoCloudSeed {
@@ -14,7 +14,6 @@ export interface NoCloudSeed {
 
 /**
  * Installs the unit for later boots and starts it in this one. By the marker file those of cloud-init's units that have not begun yet never do.
- * The rest of the boot is called off, since nothing of it is needed here: it would be most of the work. By then udev has found the port.
  * Reading all units again, which `enable` would do, costs seconds under emulation; a unit that is new is found without it.
  */
 const bootHook = (unit: string): string => `#!/bin/sh
@@ -23,8 +22,6 @@ umask 022
 echo ${Buffer.from(unit).toString("base64")} | base64 -d > /etc/systemd/system/${agentUnitName}
 : >/etc/cloud/cloud-init.disabled
 systemctl --no-reload enable ${agentUnitName}
-for second in 1 2 3 4 5 6 7 8 9 10; do [ ! -e /dev/virtio-ports/${agentPortName} ] || break; sleep 1; done
-systemctl cancel
 systemctl start --no-block ${agentUnitName} || { systemctl daemon-reload; systemctl start --no-block ${agentUnitName}; }
 `
 
