@@ -11,6 +11,7 @@ import { cutAfter, fileServer, serveWell } from "../store/FileServer.ts"
 import { digestOf, imageOf } from "../store/testDisk.ts"
 import { Guests } from "../support/Guests.ts"
 import { makeOwnCache } from "../support/ownCache.ts"
+import { checkSettled } from "./checkSettled.ts"
 
 const mebibyte = 1024 ** 2
 
@@ -78,9 +79,9 @@ const unreachable = Layer.unwrap(
 
 describe("a published image", () => {
   layer(downloaded, { excludeTestServices: true, timeout: "10 minutes" })("from servers that misbehave", (it) => {
-    it.effect("is downloaded, verified, entered, and runs commands", () =>
+    it.effect("is downloaded and verified", () =>
       Effect.gen(function* () {
-        const { machine, events } = yield* Guests
+        const { events } = yield* Guests
         const [gone, first, second, ...others] = yield* Requests
         assert.deepStrictEqual([gone, first, others], ["/gone", "/debian-12.qcow2", []])
         assert.match(second ?? "", /^\/debian-12\.qcow2 from \d+$/u)
@@ -88,7 +89,24 @@ describe("a published image", () => {
           .filter((event) => event._tag === "ImageProgress")
           .findLast(({ activity }) => activity === "download")
         assert.strictEqual(last?.done, last?.total)
+      })
+    )
+
+    it.effect("boots by its own GRUB; the agent enters it by tmpfiles and settles it", () =>
+      Effect.gen(function* () {
+        const { machine, runMachine } = yield* Guests
+        const { boot, entry } = runMachine("vm").plan
+        assert.deepStrictEqual([boot, entry.strategy], ["disk", "tmpfiles"])
         assert.match(yield* machine("vm").succeed("cat /etc/debian_version"), /^12\./u)
+        yield* checkSettled(runMachine("vm"))
+      })
+    )
+
+    it.effect("has the agent again after a reboot", () =>
+      Effect.gen(function* () {
+        const vm = (yield* Guests).runMachine("vm")
+        yield* vm.machine.reboot()
+        yield* checkSettled(vm)
       })
     )
   })
