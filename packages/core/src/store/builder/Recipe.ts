@@ -1,81 +1,71 @@
 /** The guests that the image builder can make, as data: what goes into each. */
-
-/** A release of Debian, and the packages of its cloud image. Recipes of one suite share its root file system. */
-export interface Suite {
-  readonly codename: string
-  readonly packages: ReadonlyArray<string>
-  /** Features of ext4 that this release's e2fsck and GRUB do not know. */
-  readonly ext4Options: string
-}
+import {
+  debianLayout,
+  type DiskLayout,
+  fedoraLayout,
+  rockyLayout,
+  rockyLvmLayout,
+  smallLayout,
+  ubuntuLayout
+} from "./DiskLayout.ts"
+import { bookworm, bullseye, fedoraLike, type PackageSet, rockyLike, sysvinitLike, trixie } from "./PackageSet.ts"
 
 /** One image. Built for x86_64. */
 export interface Recipe {
   readonly name: string
-  readonly suite: Suite
+  readonly packages: PackageSet
   /**
-   * `installed`: has the agent's unit, and is settled for tests: quick to boot, DHCP without cloud-init, root without a password.
-   * `stock`: as the distribution's own cloud image leaves its publisher.
+   * `installed`: has the agent, and is settled for tests: quick to boot, DHCP without cloud-init, root without a password.
+   * `stock`: as a distribution's own cloud image leaves its publisher.
    */
   readonly variant: "installed" | "stock"
-  /** Size of the disk as `truncate` reads it; Debian's own images have this one. */
-  readonly diskSize: string
+  readonly layout: DiskLayout
+  /** Beside those that name the root and the console. */
+  readonly kernelArguments?: string | undefined
+  /** Values of `os-release` that differ from Debian's. */
+  readonly osRelease?: Readonly<Record<string, string>> | undefined
+  /** Mode in which a guest with a policy starts. */
+  readonly selinux?: "permissive" | "enforcing" | undefined
+  /** Modules that this guest's kernel has not. */
+  readonly withoutModules?: ReadonlyArray<string> | undefined
 }
 
-/**
- * What Debian's `generic` cloud image is made of, as its published build manifests list it, with the kernel that has all drivers (9p
- * among them). `locales` is there since cloud-init 22.4 fails without `locale-gen`.
- */
-const cloudPackages: ReadonlyArray<string> = [
-  "systemd-sysv",
-  "systemd-resolved",
-  "systemd-timesyncd",
-  "libpam-systemd",
-  "dbus",
-  "udev",
-  "kmod",
-  "linux-image-amd64",
-  "initramfs-tools",
-  "grub-cloud-amd64",
-  "cloud-init",
-  "cloud-guest-utils",
-  "cloud-initramfs-growroot",
-  "netplan.io",
-  "netbase",
-  "iproute2",
-  "iputils-ping",
-  "nftables",
-  "openssh-server",
-  "ca-certificates",
-  "curl",
-  "wget",
-  "apparmor",
-  "unattended-upgrades",
-  "locales",
-  "python3",
-  "procps",
-  "sudo",
-  "less",
-  "e2fsprogs",
-  "fdisk",
-  "gdisk",
-  "xz-utils",
-  "zstd"
-]
+const debian = { layout: debianLayout } as const
 
-// Newer e2fsprogs on the host turn these on by default; neither guest needs them.
-const ext4Options = "^orphan_file,^metadata_csum_seed"
+const rocky = {
+  packages: rockyLike,
+  variant: "stock",
+  layout: rockyLayout,
+  kernelArguments: "net.ifnames=0",
+  selinux: "enforcing",
+  osRelease: { ID: "rocky", ID_LIKE: "rhel centos fedora", VERSION_ID: "9.6" }
+} as const
 
-const bookworm: Suite = { codename: "bookworm", packages: cloudPackages, ext4Options }
-const trixie: Suite = { codename: "trixie", packages: [...cloudPackages, "dhcpcd-base"], ext4Options }
-
-const diskSize = "3G"
-
-/** Every recipe, by name. */
+/** Every recipe, by name. Those called `shape` take after a distribution whose packages we do not have. */
 export const recipes: ReadonlyArray<Recipe> = [
-  { name: "debian-12", suite: bookworm, variant: "installed", diskSize },
-  { name: "debian-12-stock", suite: bookworm, variant: "stock", diskSize },
-  { name: "debian-13", suite: trixie, variant: "installed", diskSize },
-  { name: "debian-13-stock", suite: trixie, variant: "stock", diskSize }
+  { ...debian, name: "debian-12", packages: bookworm, variant: "installed" },
+  { ...debian, name: "debian-11-stock", packages: bullseye, variant: "stock" },
+  { ...debian, name: "debian-12-stock", packages: bookworm, variant: "stock" },
+  { ...debian, name: "debian-13", packages: trixie, variant: "installed" },
+  { ...debian, name: "debian-13-stock", packages: trixie, variant: "stock" },
+  {
+    name: "ubuntu-shape",
+    packages: trixie,
+    variant: "stock",
+    layout: ubuntuLayout,
+    osRelease: { ID: "ubuntu", ID_LIKE: "debian", VERSION_ID: "25.04" }
+  },
+  {
+    name: "fedora-shape",
+    packages: fedoraLike,
+    variant: "stock",
+    layout: fedoraLayout,
+    osRelease: { ID: "fedora", VERSION_ID: "42" }
+  },
+  { ...rocky, name: "rocky-shape" },
+  { ...rocky, name: "rocky-bare-shape", withoutModules: ["virtiofs"] },
+  { ...rocky, name: "rocky-lvm-shape", layout: rockyLvmLayout },
+  { name: "sysvinit-shape", packages: sysvinitLike, variant: "installed", layout: smallLayout }
 ]
 
 /**

@@ -67,8 +67,15 @@ export const debianSources: Effect.Effect<DebianSources, ImageError, ChildProces
   return found ?? (yield* new ImageError({ reason: { _tag: "NoDebianMirror" } }))
 })
 
-/** Lines of `sources.list` for a suite. */
-export const sourceLines = (sources: DebianSources, codename: string): ReadonlyArray<string> => [
-  `deb ${sources.mirror} ${codename} main`,
-  ...(sources.security === undefined ? [] : [`deb ${sources.security} ${codename}-security main`])
-]
+/** Lines of `sources.list` for a release. */
+export const sourceLines = (options: {
+  readonly sources: DebianSources
+  readonly codename: string
+  readonly securityUpdates: boolean
+}): ReadonlyArray<string> => {
+  const { sources, codename, securityUpdates } = options
+  const lines = [`deb ${sources.mirror} ${codename} main`]
+  return securityUpdates && sources.security !== undefined
+    ? [...lines, `deb ${sources.security} ${codename}-security main`]
+    : lines
+}

@@ -108,16 +108,16 @@ const adopt = Effect.fnUntraced(function* (request: SourceRequest, recipe: Recip
 
 /**
  * The image as it was last built while the archive has not changed since, or can't be asked; else a new build. One process at a time
- * builds from a suite.
+ * builds from a package set.
  */
 export const obtainPackages = Effect.fn("ImageStore.packages")(function* (
   request: SourceRequest,
   source: PackagesSource
 ): Effect.fn.Return<StoredImage, ImageError, SourceServices | Scope.Scope> {
   const recipe = yield* findRecipe(source)
-  const { codename } = recipe.suite
+  const { name, codename } = recipe.packages
   const recordPath = yield* recordPathOf(request, recipe)
-  yield* lockIn(request, request.cache.builds, codename)
+  yield* lockIn(request, request.cache.builds, name)
   const earlier = yield* earlierBuild(request, recordPath)
   if (Option.isSome(earlier) && isFresh(earlier.value)) return earlier.value.stored
 

@@ -31,12 +31,13 @@ describe("debianSources", () => {
     assert.isUndefined(parseIndexTargets(""))
   })
 
-  it("writes the lines of a suite", () => {
-    assert.deepStrictEqual(sourceLines({ mirror: "http://m/debian", security: "http://s" }, "trixie"), [
-      "deb http://m/debian trixie main",
-      "deb http://s trixie-security main"
-    ])
-    assert.deepStrictEqual(sourceLines({ mirror: "http://m/debian" }, "trixie"), ["deb http://m/debian trixie main"])
+  it("writes the lines of a release", () => {
+    const sources = { mirror: "http://m/debian", security: "http://s" }
+    const release = { codename: "trixie", securityUpdates: true }
+    const main = "deb http://m/debian trixie main"
+    assert.deepStrictEqual(sourceLines({ sources, ...release }), [main, "deb http://s trixie-security main"])
+    assert.deepStrictEqual(sourceLines({ sources: { mirror: sources.mirror }, ...release }), [main])
+    assert.deepStrictEqual(sourceLines({ sources, ...release, securityUpdates: false }), [main])
   })
 
   it.effect("takes the mirror that the user names", () =>
