@@ -82,7 +82,10 @@ export interface HostedBody {
   readonly open: Effect.Effect<RunHosted, Error, Scope.Scope>
 }
 
-export type TestBody = PromiseBody | EffectBody | HostedBody
+/** A script of the driver's own process. */
+export type ScriptBody = PromiseBody | EffectBody
+
+export type TestBody = ScriptBody | HostedBody
 
 /** Everything of a spec but its script, as a test script writes it. */
 export interface TestOptions<Machines extends Readonly<Record<string, MachineSpecInput>>> extends Omit<
@@ -99,7 +102,7 @@ export interface TestDefinition {
   readonly [definitionKey]: 1
   /** Absent when the spec comes from elsewhere. */
   readonly spec?: TestSpecInput | undefined
-  readonly body: TestBody
+  readonly body: ScriptBody
 }
 
 /** Whether a script's export is a test. */

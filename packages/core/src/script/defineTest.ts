@@ -1,12 +1,12 @@
 /** Defines a test: its machines and its script in one file. */
 import type { MachineSpecInput } from "../spec/MachineSpec.ts"
-import type { EffectScriptContext, ScriptContext, TestBody, TestDefinition, TestOptions } from "./TestDefinition.ts"
+import type { EffectScriptContext, ScriptBody, ScriptContext, TestDefinition, TestOptions } from "./TestDefinition.ts"
 import { definitionKey } from "./TestDefinition.ts"
 import type * as Effect from "effect/Effect"
 
 type Machines = Readonly<Record<string, MachineSpecInput>>
 
-const definition = (body: TestBody, options?: TestOptions<Machines>): TestDefinition => ({
+const definition = (body: ScriptBody, options?: TestOptions<Machines>): TestDefinition => ({
   [definitionKey]: 1,
   spec: options,
   body

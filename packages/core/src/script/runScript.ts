@@ -10,11 +10,11 @@ import { promiseMachine } from "../promise/PromiseMachine.ts"
 import { makeRunPromise } from "../promise/RunPromise.ts"
 import { guardScript } from "./guardScript.ts"
 import { scriptThrew } from "./scriptThrew.ts"
-import type { EffectBody, PromiseBody, RunHosted, ScriptHost } from "./TestDefinition.ts"
+import type { EffectBody, PromiseBody, RunHosted, ScriptBody, ScriptHost } from "./TestDefinition.ts"
 
 export interface RunScriptOptions extends ScriptHost {
   /** A hosted script comes opened. */
-  readonly body: PromiseBody | EffectBody | RunHosted
+  readonly body: ScriptBody | RunHosted
 }
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Readonly<Record<string, B>> =>

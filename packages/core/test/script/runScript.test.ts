@@ -5,13 +5,13 @@ import { EventBus } from "@nix-vm-test/core/events/EventBus"
 import { MachineError } from "@nix-vm-test/core/machine/MachineError"
 import { Steps } from "@nix-vm-test/core/machine/Steps"
 import { runScript } from "@nix-vm-test/core/script/runScript"
-import type { EffectHelpers, PromiseHelpers, TestBody } from "@nix-vm-test/core/script/TestDefinition"
+import type { EffectHelpers, PromiseHelpers, ScriptBody } from "@nix-vm-test/core/script/TestDefinition"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 
 /** Runs a script that has no machines; gives how it ended and what it reported. */
-const run = Effect.fnUntraced(function* (body: TestBody) {
+const run = Effect.fnUntraced(function* (body: ScriptBody) {
   const bus = yield* EventBus
   const steps = yield* Steps
   const events: Array<Event> = []
@@ -25,8 +25,8 @@ const run = Effect.fnUntraced(function* (body: TestBody) {
   return { failure: result._tag === "Failure" ? result.failure : undefined, events }
 })
 
-const promise = (script: (helpers: PromiseHelpers<string>) => unknown): TestBody => ({ style: "promise", script })
-const effect = (script: (helpers: EffectHelpers<string>) => Effect.Effect<unknown, unknown>): TestBody => ({
+const promise = (script: (helpers: PromiseHelpers<string>) => unknown): ScriptBody => ({ style: "promise", script })
+const effect = (script: (helpers: EffectHelpers<string>) => Effect.Effect<unknown, unknown>): ScriptBody => ({
   style: "effect",
   script
 })

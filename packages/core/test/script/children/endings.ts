@@ -2,7 +2,7 @@
 import { EventBus } from "@nix-vm-test/core/events/EventBus"
 import { Steps } from "@nix-vm-test/core/machine/Steps"
 import { runLimited } from "@nix-vm-test/core/script/runLimited"
-import type { EffectHelpers, PromiseHelpers, TestBody } from "@nix-vm-test/core/script/TestDefinition"
+import type { EffectHelpers, PromiseHelpers, ScriptBody } from "@nix-vm-test/core/script/TestDefinition"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
@@ -56,7 +56,7 @@ const effectEndings: Readonly<Record<string, (helpers: EffectHelpers<string>) =>
     subtest("a tidy sleep", Effect.ensuring(Effect.never, Effect.andThen(Effect.sleep("5 millis"), log("tidied up"))))
 }
 
-const bodyOf = (name: string): TestBody => {
+const bodyOf = (name: string): ScriptBody => {
   const inPromise = promiseEndings[name]
   if (inPromise !== undefined) return { style: "promise", script: inPromise }
   const inEffect = effectEndings[name]
