@@ -7,7 +7,7 @@ import { Guests } from "../../support/Guests.ts"
 import { stockCatalog } from "../../support/stockCatalog.ts"
 
 /** Beside these, Debian 12 and 13 have tests of their own. */
-const shapes = ["rocky-shape"]
+const shapes = ["rocky-shape", "fedora-shape"]
 
 const machineOf = (image: string) => ({ image, memory: "768MiB", start: "cold" as const })
 
@@ -25,8 +25,8 @@ const checkFacts = Effect.fnUntraced(function* (vm: Machine, facts: ImageFacts) 
   const [device = "", type] = (yield* vm.succeed("findmnt --noheadings --output SOURCE,FSTYPE /")).trim().split(/\s+/u)
   assert.strictEqual(type, facts.rootFilesystem)
   assert.strictEqual(device.startsWith("/dev/mapper/"), facts.lvm, device)
-  const mode = (yield* vm.succeed("getenforce 2>/dev/null || echo none")).trim().toLowerCase()
-  assert.strictEqual(mode, facts.selinux)
+  const enforce = (yield* vm.succeed("cat /sys/fs/selinux/enforce 2>/dev/null || echo none")).trim()
+  assert.strictEqual(enforce, { none: "none", permissive: "0", enforcing: "1" }[facts.selinux])
   assert.strictEqual(yield* hasModule(vm, "9p"), facts.ninep)
   assert.strictEqual(yield* hasModule(vm, "virtiofs"), facts.virtiofs)
   if (facts.systemd !== undefined) {
