@@ -12,7 +12,7 @@ import type { RegistrationPlan, SharePlan } from "../plan/SharePlan.ts"
 import { registrationOf } from "../store/closurePaths.ts"
 import { evidenceOf } from "./evidence.ts"
 import { putFromHost } from "./files.ts"
-import { growRoot, rootSize } from "./guestScripts.ts"
+import { growFileSystem, notGrown, readGrownSizes } from "./growFileSystem.ts"
 import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
@@ -22,9 +22,6 @@ import { copyIn } from "./shareCopies.ts"
 import { setSelinux } from "./setSelinux.ts"
 import { mountShare } from "./shareScripts.ts"
 import { shellQuote } from "./shellQuote.ts"
-
-/** Bytes of a disk that partition tables, boot partitions and the file system's own structures may take, besides 7 % of it. */
-const OVERHEAD_BYTES = 512 * 1024 * 1024
 
 export interface SetUpOptions {
   readonly access: GuestAccess
@@ -50,22 +47,17 @@ const run = Effect.fnUntraced(function* (options: SetUpOptions, step: string, co
   const stdout = new TextDecoder().decode(result.stdout)
   if (result.exitCode === 0) return stdout
   const stderr = new TextDecoder().decode(result.stderr)
-  const detail = result.timedOut ? "it did not end within 300 s" : `exit code ${result.exitCode}`
+  const said = stderr.trim().split("\n").at(-1) ?? ""
+  const detail = result.timedOut ? "it did not end within 300 s" : said || `exit code ${result.exitCode}`
   return yield* setupFailed(options, step, detail, stdout + stderr)
 })
 
 const growDisk = Effect.fnUntraced(function* (options: SetUpOptions) {
-  yield* run(options, "growing the root file system", growRoot)
-  const text = yield* run(options, "reading the root file system's size", rootSize)
-  const bytes = Number(text.trim())
-  const least = options.plan.disk.bytes * 0.93 - OVERHEAD_BYTES
-  if (Number.isFinite(bytes) && bytes >= least) return
-  return yield* setupFailed(
-    options,
-    "growing the root file system",
-    `the disk has ${options.plan.disk.bytes} bytes, the root file system ${text.trim()}`,
-    ""
-  )
+  const step = "growing the root file system"
+  const output = yield* run(options, step, growFileSystem("/"))
+  const sizes = readGrownSizes(output)
+  const problem = sizes === undefined ? "its size could not be read" : notGrown(sizes, options.plan.disk.bytes)
+  if (problem !== undefined) return yield* setupFailed(options, step, problem, output)
 })
 
 const putFile =
