@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import { type UnixSocketError, UnixSockets } from "../host/UnixSocket.ts"
 import { type ConsoleLine, ConsoleText } from "./ConsoleText.ts"
 import { type GuestError, guestError } from "./GuestError.ts"
+import type { TextMatch, TextMatcher } from "./TextMatcher.ts"
 
 export interface Console {
   /** Everything so far, lines joined by newlines, as the guest wrote it but without carriage returns; the line being written is the last. */
@@ -22,7 +23,7 @@ export interface Console {
    *
    * Waits without a limit; fails with `ChannelClosed` when the port has ended without a match.
    */
-  readonly waitForText: (pattern: RegExp) => Effect.Effect<RegExpMatchArray, GuestError>
+  readonly waitForText: <E>(matcher: TextMatcher<E>) => Effect.Effect<TextMatch, GuestError | E>
   /** Reads a serial port until it ends or the Scope closes; one port at a time. What was read stays readable. */
   readonly attach: (options: AttachOptions) => Effect.Effect<ConsolePort, UnixSocketError, UnixSockets | Scope.Scope>
 }
@@ -49,27 +50,39 @@ export interface ConsoleOptions {
 
 const defaultMaxCharacters = 64 * 1024 * 1024
 
-interface Wait {
-  readonly pattern: RegExp
-  readonly resume: (outcome: Effect.Effect<RegExpMatchArray, GuestError>) => void
-}
-
 /** A console that nothing was written to yet: waits wait for the first port. */
 export const make = (options: ConsoleOptions = {}): Console => {
   const text = new ConsoleText(options.maxCharacters ?? defaultMaxCharacters)
-  let waits: ReadonlyArray<Wait> = []
+  /** Those who wait for the next change of the text. */
+  const listeners = new Set<() => void>()
+  let changes = 0
   let ended = false
 
-  const serveWaits = (): void => {
-    for (const wait of waits) {
-      // The wait before may have ended the fibre of this one.
-      const match = waits.includes(wait) ? text.match(wait.pattern) : undefined
-      if (match !== undefined || ended) {
-        waits = waits.filter((other) => other !== wait)
-        wait.resume(match === undefined ? Effect.fail(guestError({ _tag: "ChannelClosed" })) : Effect.succeed(match))
-      }
-    }
+  const changed = (): void => {
+    changes++
+    for (const listener of [...listeners]) listener()
   }
+  /** Completes at once when the text has changed since. */
+  const changeSince = (seen: number): Effect.Effect<void> =>
+    Effect.callback((resume) => {
+      const listener = (): void => {
+        listeners.delete(listener)
+        resume(Effect.void)
+      }
+      if (changes !== seen) return listener()
+      listeners.add(listener)
+      return Effect.sync(() => void listeners.delete(listener))
+    })
+
+  const waitForText = Effect.fnUntraced(function* <E>(matcher: TextMatcher<E>) {
+    while (true) {
+      const [seen, last] = [changes, ended]
+      const found = yield* text.take(matcher)
+      if (found !== undefined) return found
+      if (last) return yield* guestError({ _tag: "ChannelClosed" })
+      yield* changeSince(seen)
+    }
+  })
 
   const attach = Effect.fnUntraced(function* (port: AttachOptions) {
     let open = true
@@ -78,7 +91,7 @@ export const make = (options: ConsoleOptions = {}): Console => {
       if (port.onLine !== undefined) {
         lines.forEach(port.onLine)
       }
-      serveWaits()
+      changed()
     }
     const end = (): void => {
       if (open) {
@@ -104,14 +117,6 @@ export const make = (options: ConsoleOptions = {}): Console => {
     tail: (count) => text.tail(count),
     lines: () => text.lines(),
     attach,
-    waitForText: (pattern) =>
-      Effect.callback((resume) => {
-        const wait: Wait = { pattern, resume }
-        waits = [...waits, wait]
-        serveWaits()
-        return Effect.sync(() => {
-          waits = waits.filter((other) => other !== wait)
-        })
-      })
+    waitForText
   }
 }

@@ -1,5 +1,7 @@
 /** The text of a console as it grows: cut into lines, bounded, searched. Pure but for the clock that stamps lines. */
 import { stripVTControlCharacters } from "node:util"
+import * as Effect from "effect/Effect"
+import type { TextMatch, TextMatcher } from "./TextMatcher.ts"
 
 export interface ConsoleLine {
   /** As the guest wrote it, control sequences included, without carriage returns. */
@@ -28,6 +30,8 @@ export class ConsoleText {
   #unmatched: Array<string> = []
   /** How much of the line being written, made plain, was consumed. */
   #partialConsumed = 0
+  /** Counts what took away from the beginning of what was not consumed. */
+  #generation = 0
 
   constructor(maxCharacters: number) {
     this.#maxCharacters = maxCharacters
@@ -87,6 +91,7 @@ export class ConsoleText {
     }
     this.#lines = this.#lines.slice(dropped)
     this.#unmatched = this.#unmatched.slice(-Math.max(1, this.#lines.length))
+    this.#generation++
   }
 
   lines(): ReadonlyArray<ConsoleLine> {
@@ -104,21 +109,29 @@ export class ConsoleText {
     return count <= 0 ? [] : all.slice(-count)
   }
 
-  /** The first match in what was not consumed yet; consumes up to its end. */
-  match(pattern: RegExp): RegExpMatchArray | undefined {
-    const search = new RegExp(pattern.source, pattern.flags.replaceAll(/[gy]/g, ""))
-    const current = plain(withoutReturns(this.#partial)).slice(this.#partialConsumed)
-    const lines = [...this.#unmatched, current]
-    const separate = search.exec(lines.join("\n"))
-    if (separate !== null) {
-      this.#consume(lines, separate.index + separate[0].length, 1)
-      return separate
-    }
-    const unwrapped = search.exec(lines.join(""))
-    if (unwrapped !== null) {
-      this.#consume(lines, unwrapped.index + unwrapped[0].length, 0)
-    }
-    return unwrapped ?? undefined
+  /**
+   * The first match in what was not consumed yet, which is then consumed up to the match's end. Lines are joined by newlines and, in a second
+   * try, by nothing. Text that comes while the matcher looks is looked at by the next call.
+   */
+  take<E>(matcher: TextMatcher<E>): Effect.Effect<TextMatch | undefined, E> {
+    return Effect.gen({ self: this }, function* () {
+      while (true) {
+        const generation = this.#generation
+        const lines = this.#unconsumedLines()
+        const separate = yield* matcher.find(lines.join("\n"))
+        const found = separate ?? (yield* matcher.find(lines.join("")))
+        if (found === undefined) return undefined
+        // What began the text may be gone by now: by another search, or because there was too much of it.
+        if (generation !== this.#generation) continue
+        this.#consume(this.#unconsumedLines(), found.end, separate === undefined ? 0 : 1)
+        this.#generation++
+        return found
+      }
+    })
+  }
+
+  #unconsumedLines(): ReadonlyArray<string> {
+    return [...this.#unmatched, plain(withoutReturns(this.#partial)).slice(this.#partialConsumed)]
   }
 
   /** Forgets the first characters of the lines, between which `separatorLength` characters count. */

@@ -8,6 +8,7 @@ import type { EventBusShape } from "../events/EventBus.ts"
 import { MachinePhase } from "../events/Event.ts"
 import type { AgentChannel } from "../guest/AgentChannel.ts"
 import * as AgentChannels from "../guest/AgentChannel.ts"
+import type { ConsolePort } from "../guest/Console.ts"
 import type { ConsoleSign } from "../guest/consoleSigns.ts"
 import { consoleSign } from "../guest/consoleSigns.ts"
 import type { GuestSession } from "../guest/GuestChannel.ts"
@@ -30,6 +31,10 @@ export interface Incarnation {
   readonly entry: EntryStrategy
   readonly process: QemuProcess
   readonly channel: AgentChannel
+  /** The serial port, for typing. */
+  readonly serial: ConsolePort
+  /** QEMU's events that nobody has taken yet; the oldest are dropped beyond a limit. */
+  readonly events: Queue.Dequeue<QmpEvent>
   /** Each answer of an agent: the first one, and those after reboots and restarts. */
   readonly sessions: Queue.Dequeue<GuestSession>
   /** `performance.now()` when QEMU was spawned. */
@@ -66,6 +71,9 @@ export interface CloneStart {
   /** Done once all sockets are attached, before the guest goes. */
   readonly load: (process: QemuProcess) => Effect.Effect<void, MachineError>
 }
+
+/** Events of QEMU that are kept for a test that may ask for them. */
+const MOST_EVENTS = 4096
 
 /** Signs after which a guest does not come back by itself. */
 const fatalSigns: Readonly<Partial<Record<ConsoleSign["kind"], string>>> = {
@@ -130,8 +138,9 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ""
 
 /** QMP events that explain an end before it comes. */
 const onQmpEvent =
-  (channel: () => AgentChannel | undefined, die: Die) =>
+  (channel: () => AgentChannel | undefined, events: Queue.Enqueue<QmpEvent>, die: Die) =>
   (event: QmpEvent): void => {
+    Queue.offerUnsafe(events, event)
     const data = event.data ?? {}
     if (event.event === "VSERPORT_CHANGE") {
       if (data["open"] === true) channel()?.portOpened()
@@ -203,6 +212,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
   const phases = makePhases(options, spawnedAt)
   const { died, die, expectEnd } = makeDeath(options)
   const sessions = yield* Queue.unbounded<GuestSession>()
+  const events = yield* Queue.sliding<QmpEvent>(MOST_EVENTS)
   let channel: AgentChannel | undefined = undefined
   let connectedMs = 0
 
@@ -219,7 +229,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
         start: options.clone === undefined ? "cold" : "clone",
         pid
       }),
-    onEvent: onQmpEvent(() => channel, die)
+    onEvent: onQmpEvent(() => channel, events, die)
   }).pipe(Effect.mapError(qemuFailed(options)))
   yield* Effect.forkScoped(watchProcess(process, die), { startImmediately: true })
   // They end with QEMU too, whose own end says more.
@@ -235,7 +245,7 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     Effect.timeoutOrElse(Deferred.await(died), { duration: "1 second", orElse: () => Effect.fail(error) })
   )
 
-  yield* access.console
+  const serial = yield* access.console
     .attach({
       path: plan.sockets.console,
       onLine: (line) => {
@@ -283,6 +293,8 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
     entry: plan.entry.strategy,
     process,
     channel,
+    serial,
+    events,
     sessions,
     spawnedAt,
     connectedMs: () => connectedMs,

@@ -21,6 +21,8 @@ import type { MachineError } from "./MachineError.ts"
 import type { ExchangeFolders } from "../plan/SharePlan.ts"
 import type { MachinePower, ShutdownOptions } from "./MachinePower.ts"
 import type { Meeting } from "./Meeting.ts"
+import type { QmpEventFilter } from "./monitor.ts"
+import * as monitor from "./monitor.ts"
 import * as narration from "./narration.ts"
 import type { ForwardedPort } from "./ports.ts"
 import * as ports from "./ports.ts"
@@ -31,6 +33,12 @@ import * as units from "./units.ts"
 import type { PortOptions, UnixSocketOptions, WaitOptions } from "./waits.ts"
 import * as waits from "./waits.ts"
 import type { TimeLimit } from "./TimeLimit.ts"
+import type { TextPattern } from "./TextPattern.ts"
+import type { TtyNumber } from "./ttys.ts"
+import * as ttys from "./ttys.ts"
+import * as windows from "./windows.ts"
+import type { QmpArguments } from "../qemu/Qmp.ts"
+import type { QmpEvent } from "../qemu/QmpMessage.ts"
 
 export interface Machine {
   /** The machine's name in the test. */
@@ -90,11 +98,40 @@ export interface Machine {
   readonly waitForOpenUnixSocket: (path: string, options?: UnixSocketOptions) => Effect.Effect<void, OperationError>
   /** Waits for text on the serial console that no earlier call has matched; gives the match. Lines are joined by newlines. Limit 15 min. */
   readonly waitForConsoleText: (
-    pattern: RegExp | string,
+    pattern: TextPattern,
     options?: ConsoleTextOptions
   ) => Effect.Effect<string, OperationError>
   /** The serial console's whole text since the machine's first start. */
   readonly getConsoleLog: () => Effect.Effect<string>
+  /** Types on the serial console. */
+  readonly sendConsole: (text: string) => Effect.Effect<void, OperationError>
+  /** What stands on a virtual terminal, line by line: 1 is `/dev/tty1`. */
+  readonly getTtyText: (tty: TtyNumber) => Effect.Effect<string, OperationError>
+  /** Waits until the text on a virtual terminal matches. Limit 15 min. */
+  readonly waitUntilTtyMatches: (
+    tty: TtyNumber,
+    pattern: TextPattern,
+    options?: WaitOptions
+  ) => Effect.Effect<void, OperationError>
+  /** Writes what stands on a virtual terminal into the guest's journal. */
+  readonly dumpTtyContents: (tty: TtyNumber) => Effect.Effect<void, OperationError>
+  /** Waits until an X server accepts on display `:0`. Limit 15 min. */
+  readonly waitForX: (options?: WaitOptions) => Effect.Effect<void, OperationError>
+  /** The titles of all windows on the guest's X display `:0`. */
+  readonly getWindowNames: () => Effect.Effect<ReadonlyArray<string>, OperationError>
+  /** Waits until a window's title matches. Limit 15 min. */
+  readonly waitForWindow: (pattern: TextPattern, options?: WaitOptions) => Effect.Effect<void, OperationError>
+
+  /** Runs a command of QEMU's machine protocol (QMP) and gives its answer. */
+  readonly qmp: (command: string, args?: QmpArguments) => Effect.Effect<unknown, OperationError>
+  /** Runs a command of QEMU's monitor for people (HMP) and gives what it says. */
+  readonly sendMonitorCommand: (command: string) => Effect.Effect<string, OperationError>
+  /** Waits for an event of QEMU's that the filter takes, since the machine's start; those before it are dropped. Limit 10 min. */
+  readonly waitForQmpEvent: (filter: QmpEventFilter, options?: WaitOptions) => Effect.Effect<QmpEvent, OperationError>
+  /** Takes the carrier from the machine's NICs in the test's networks, as unplugged cables do. */
+  readonly block: () => Effect.Effect<void, OperationError>
+  /** Gives the carrier back. */
+  readonly unblock: () => Effect.Effect<void, OperationError>
 
   /** Copies a file or tree of the host to `target` in the guest, which names the copy itself. Any size, modes kept, owner root. */
   readonly copyFromHost: (source: string, target: string) => Effect.Effect<void, OperationError>
@@ -168,6 +205,18 @@ export const makeMachine = (context: MachineContext, power: MachinePower, checkp
     waitForOpenUnixSocket: on(waits.waitForOpenUnixSocket),
     waitForConsoleText: on(consoleText.waitForConsoleText),
     getConsoleLog: on(consoleText.getConsoleLog),
+    sendConsole: on(consoleText.sendConsole),
+    getTtyText: on(ttys.getTtyText),
+    waitUntilTtyMatches: on(ttys.waitUntilTtyMatches),
+    dumpTtyContents: on(ttys.dumpTtyContents),
+    waitForX: on(windows.waitForX),
+    getWindowNames: on(windows.getWindowNames),
+    waitForWindow: on(windows.waitForWindow),
+    qmp: on(monitor.qmp),
+    sendMonitorCommand: on(monitor.sendMonitorCommand),
+    waitForQmpEvent: on(monitor.waitForQmpEvent),
+    block: on(monitor.block),
+    unblock: on(monitor.unblock),
     copyFromHost: on(files.copyFromHost),
     copyToHost: on(files.copyToHost),
     start: () => markCallSite(power.start),

@@ -1,7 +1,9 @@
-/** The serial console's text, as tests wait for it. */
+/** The serial console, as tests read it, wait for its text and type on it. */
 import * as Effect from "effect/Effect"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
 import { waitFailure } from "./poll.ts"
+import type { TextPattern } from "./TextPattern.ts"
+import { matcherOf } from "./TextPattern.ts"
 import type { TimeLimit } from "./TimeLimit.ts"
 import { limitToMs } from "./TimeLimit.ts"
 
@@ -16,18 +18,20 @@ const LAST_WORDS = "500 millis"
 /** Waits for text on the serial console that no earlier call has matched; gives the match. */
 export const waitForConsoleText = (
   context: MachineContext,
-  pattern: RegExp | string,
+  pattern: TextPattern,
   options: ConsoleTextOptions = {}
-): Effect.Effect<string, OperationError> =>
-  context.steps.step(
-    { kind: "wait", machine: context.name, title: `waiting for console text ${pattern}` },
+): Effect.Effect<string, OperationError> => {
+  const matcher = matcherOf(pattern)
+  return context.steps.step(
+    { kind: "wait", machine: context.name, title: `waiting for ${matcher.shown} to appear on console` },
     Effect.fnUntraced(function* () {
       const timeoutMs = options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(options.timeout)
       const incarnation = yield* context.started
-      const wait = context.console.waitForText(typeof pattern === "string" ? new RegExp(pattern, "u") : pattern)
-      const text = Effect.map(wait, ([match]) => match)
       // A console that ended is only the symptom; and what a guest wrote last may come after the news of its end.
-      const found = Effect.catch(text, () => incarnation.death)
+      const found = context.console.waitForText(matcher).pipe(
+        Effect.map(({ text }) => text),
+        Effect.catchTag("GuestError", () => incarnation.death)
+      )
       const death = Effect.catch(incarnation.death, (error) =>
         Effect.andThen(Effect.sleep(LAST_WORDS), Effect.fail(error))
       )
@@ -38,7 +42,7 @@ export const waitForConsoleText = (
             Effect.fail(
               waitFailure(
                 context,
-                `console text ${pattern}`,
+                `console text ${matcher.shown}`,
                 timeoutMs,
                 context.console.tail(1).join("") || "an empty console",
                 []
@@ -48,7 +52,14 @@ export const waitForConsoleText = (
       )
     })
   )
+}
 
 /** The serial console's whole text since the machine's first start. */
 export const getConsoleLog = (context: MachineContext): Effect.Effect<string> =>
   Effect.sync(() => context.console.text())
+
+/** Types on the serial console. */
+export const sendConsole = (context: MachineContext, text: string): Effect.Effect<void, OperationError> =>
+  Effect.flatMap(context.started, ({ serial, death }) =>
+    Effect.catch(serial.send(new TextEncoder().encode(text)), () => death)
+  )

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Console from "@nix-vm-test/core/guest/Console"
+import { regExpMatcher } from "@nix-vm-test/core/guest/TextMatcher"
 import { UnixSockets } from "@nix-vm-test/core/host/UnixSocket"
 import { fakeAgent } from "./FakeAgent.ts"
 import { until } from "./until.ts"
@@ -32,7 +33,7 @@ describe("Console", () => {
         }
       })
       port.raw(bytes("one\r\ntwo\r\nlogin: "))
-      yield* console.waitForText(/login: $/)
+      yield* console.waitForText(regExpMatcher(/login: $/))
       assert.deepStrictEqual(lines, ["one", "two"])
       port.hangUp()
       yield* until(() => lines.length === 3)
@@ -44,27 +45,36 @@ describe("Console", () => {
   it.live("waits for text that comes later; each wait has its own match", () =>
     Effect.gen(function* () {
       const { port, console } = yield* openConsole()
-      const first = yield* Effect.forkChild(console.waitForText(/ready (\d)/), { startImmediately: true })
-      const second = yield* Effect.forkChild(console.waitForText(/ready (\d)/), { startImmediately: true })
-      const given = yield* Effect.forkChild(console.waitForText(/ready/), { startImmediately: true })
+      const first = yield* Effect.forkChild(console.waitForText(regExpMatcher(/ready (\d)/)), {
+        startImmediately: true
+      })
+      const second = yield* Effect.forkChild(console.waitForText(regExpMatcher(/ready (\d)/)), {
+        startImmediately: true
+      })
+      const given = yield* Effect.forkChild(console.waitForText(regExpMatcher(/ready/)), { startImmediately: true })
       yield* Fiber.interrupt(given)
       port.raw(bytes("rea"))
       port.raw(bytes("dy 1\nready 2\n"))
-      assert.strictEqual((yield* Fiber.join(first))[1], "1")
-      assert.strictEqual((yield* Fiber.join(second))[1], "2")
+      assert.strictEqual((yield* Fiber.join(first)).text, "ready 1")
+      assert.strictEqual((yield* Fiber.join(second)).text, "ready 2")
     })
   )
 
   it.live("fails a wait when the console ends, but matches what is there", () =>
     Effect.gen(function* () {
       const { port, console } = yield* openConsole()
-      const waiting = yield* Effect.forkChild(Effect.flip(console.waitForText(/never/)), { startImmediately: true })
+      const waiting = yield* Effect.forkChild(Effect.flip(console.waitForText(regExpMatcher(/never/))), {
+        startImmediately: true
+      })
       port.raw(bytes("Power down"))
       yield* until(() => console.text() === "Power down")
       port.hangUp()
       assert.strictEqual((yield* Fiber.join(waiting)).reason._tag, "ChannelClosed")
-      assert.isDefined(yield* console.waitForText(/Power down/))
-      assert.strictEqual((yield* Effect.flip(console.waitForText(/Power down/))).reason._tag, "ChannelClosed")
+      assert.isDefined(yield* console.waitForText(regExpMatcher(/Power down/)))
+      assert.strictEqual(
+        (yield* Effect.flip(console.waitForText(regExpMatcher(/Power down/)))).reason._tag,
+        "ChannelClosed"
+      )
     })
   )
 
@@ -72,14 +82,16 @@ describe("Console", () => {
     Effect.gen(function* () {
       const { port, console, attach } = yield* openConsole()
       port.raw(bytes("first life\nrest"))
-      yield* console.waitForText(/rest/)
+      yield* console.waitForText(regExpMatcher(/rest/))
       port.hangUp()
-      yield* Effect.flip(console.waitForText(/life/))
+      yield* Effect.flip(console.waitForText(regExpMatcher(/life/)))
       yield* attach
       yield* until(() => port.connections === 2)
-      const waiting = yield* Effect.forkChild(console.waitForText(/\w+ life/), { startImmediately: true })
+      const waiting = yield* Effect.forkChild(console.waitForText(regExpMatcher(/\w+ life/)), {
+        startImmediately: true
+      })
       port.raw(bytes("second life\n"))
-      assert.strictEqual((yield* Fiber.join(waiting))[0], "second life")
+      assert.strictEqual((yield* Fiber.join(waiting)).text, "second life")
       assert.strictEqual(console.text(), "first life\nrest\nsecond life\n")
     })
   )

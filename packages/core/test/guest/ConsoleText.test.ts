@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
+import * as Effect from "effect/Effect"
 import { ConsoleText } from "@nix-vm-test/core/guest/ConsoleText"
+import { regExpMatcher } from "@nix-vm-test/core/guest/TextMatcher"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -9,6 +11,10 @@ const consoleOf = (text: string, maxCharacters = 1e6): ConsoleText => {
   console.push(bytes(text))
   return console
 }
+
+/** The text that a search finds, and consumes. */
+const take = (console: ConsoleText, pattern: RegExp): string | undefined =>
+  Effect.runSync(console.take(regExpMatcher(pattern)))?.text
 
 const int = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 const Line = Schema.String.check(Schema.isPattern(/^[a-zäöü€ \r]{0,9}$/u))
@@ -48,7 +54,7 @@ describe("ConsoleText", () => {
     const console = consoleOf(Array.from({ length: 1000 }, (_, index) => `line ${index}\n`).join(""), 500)
     assert.isAtMost(console.text().length, 600)
     assert.deepStrictEqual(console.tail(1), ["line 999"])
-    assert.isUndefined(console.match(/line 10\n/))
+    assert.isUndefined(take(console, /line 10\n/))
     const endless = consoleOf("x".repeat(200_000))
     assert.deepStrictEqual(
       endless.lines().map((line) => line.text.length),
@@ -57,38 +63,38 @@ describe("ConsoleText", () => {
   })
 })
 
-describe("ConsoleText.match", () => {
+describe("ConsoleText.take", () => {
   it("finds each text once, in order", () => {
     const console = consoleOf("boot a\nboot b\n")
-    assert.strictEqual(console.match(/boot (\w)/)?.[1], "a")
-    assert.strictEqual(console.match(/boot (\w)/)?.[1], "b")
-    assert.isUndefined(console.match(/boot (\w)/))
+    assert.strictEqual(take(console, /boot (\w)/), "boot a")
+    assert.strictEqual(take(console, /boot (\w)/), "boot b")
+    assert.isUndefined(take(console, /boot (\w)/))
     console.push(bytes("boot c\n"))
-    assert.strictEqual(console.match(/boot (\w)/g)?.[1], "c")
+    assert.strictEqual(take(console, /boot (\w)/g), "boot c")
   })
 
   it("finds a prompt in the line being written, and only once", () => {
     const console = consoleOf("debian login: ")
-    assert.isDefined(console.match(/login: $/))
-    assert.isUndefined(console.match(/login/))
+    assert.isDefined(take(console, /login: $/))
+    assert.isUndefined(take(console, /login/))
     console.push(bytes("root\nPassword: "))
-    assert.isUndefined(console.match(/login/))
-    assert.strictEqual(console.match(/^root$/m)?.[0], "root")
-    assert.isDefined(console.match(/Password/))
+    assert.isUndefined(take(console, /login/))
+    assert.strictEqual(take(console, /^root$/m), "root")
+    assert.isDefined(take(console, /Password/))
   })
 
   it("spans lines, and finds what a terminal wrapped", () => {
-    assert.isDefined(consoleOf("start\nmiddle\nend\n").match(/start\n.*\nend/))
+    assert.isDefined(take(consoleOf("start\nmiddle\nend\n"), /start\n.*\nend/))
     const wrapped = consoleOf("Reached target multi-\r\nuser.target\nnext\n")
-    assert.isDefined(wrapped.match(/multi-user\.target/))
-    assert.strictEqual(wrapped.match(/\w+/)?.[0], "next")
+    assert.isDefined(take(wrapped, /multi-user\.target/))
+    assert.strictEqual(take(wrapped, /\w+/), "next")
     const cut = consoleOf("ab\ncd")
-    assert.isDefined(cut.match(/bc/))
-    assert.strictEqual(cut.match(/.+/)?.[0], "d")
+    assert.isDefined(take(cut, /bc/))
+    assert.strictEqual(take(cut, /.+/), "d")
   })
 
   it("does not count colours", () => {
-    assert.isDefined(consoleOf("[\u001b[0;32m  OK  \u001b[0m] Reached\r\n").match(/\[ {2}OK {2}\] Reached$/m))
+    assert.isDefined(take(consoleOf("[\u001b[0;32m  OK  \u001b[0m] Reached\r\n"), /\[ {2}OK {2}\] Reached$/m))
   })
 
   it.prop(
@@ -101,8 +107,8 @@ describe("ConsoleText.match", () => {
       const found: Array<string> = []
       for (let at = 0; at < text.length; at += size) {
         console.push(bytes(text.slice(at, at + size)))
-        for (let match = console.match(/<\d+>/); match !== undefined; match = console.match(/<\d+>/)) {
-          found.push(match[0])
+        for (let match = take(console, /<\d+>/); match !== undefined; match = take(console, /<\d+>/)) {
+          found.push(match)
         }
       }
       assert.deepStrictEqual(found, words)
