@@ -15,7 +15,16 @@ import type { QemuError } from "./QemuError.ts"
 
 export interface Finding {
   /** Stable name for scripts. */
-  readonly id: "qemu" | "qemuVersion" | "imageTool" | "kvm" | "processGuard" | "userNamespaces" | "memory" | "disk" | "shares"
+  readonly id:
+    | "qemu"
+    | "qemuVersion"
+    | "imageTool"
+    | "kvm"
+    | "processGuard"
+    | "userNamespaces"
+    | "memory"
+    | "disk"
+    | "shares"
   /** `missing`: nothing runs without it. `warn`: things run, slower or not all of them. */
   readonly status: "ok" | "warn" | "missing"
   /** What was looked at, in one or two words. */
