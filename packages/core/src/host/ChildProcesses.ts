@@ -52,6 +52,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   /** The whole of the process's stdin. Default: empty. */
   readonly stdin?: string | undefined
+  /** The process reads from and writes to where the driver does, such as a terminal; only its stderr is read here. Default: false. */
+  readonly onTerminal?: boolean | undefined
   /** Called for every chunk, in order; without it stdout goes nowhere. */
   readonly onStdout?: ((chunk: Uint8Array) => void) | undefined
   /** Called for every chunk, in order, beside `stderrTail`. */
@@ -81,7 +83,10 @@ export interface ProcessOutput {
   readonly stderr: string
 }
 
-export interface RunOptions extends Omit<SpawnOptions, "onStdout" | "onStderr" | "withSocket" | "withFile"> {
+export interface RunOptions extends Omit<
+  SpawnOptions,
+  "onTerminal" | "onStdout" | "onStderr" | "withSocket" | "withFile"
+> {
   /** Milliseconds until the process is killed. */
   readonly timeoutMs: number
 }
@@ -156,6 +161,11 @@ const launch = (options: SpawnOptions) => {
   }
 }
 
+const standardStreams = ({ onTerminal, stdin, onStdout }: SpawnOptions) =>
+  onTerminal === true
+    ? (["inherit", "inherit"] as const)
+    : ([stdin === undefined ? "ignore" : "pipe", onStdout === undefined ? "ignore" : "pipe"] as const)
+
 const spawnGuarded = (options: SpawnOptions, file: number | undefined) => {
   const guard = ["--pdeathsig", "KILL", "--", "/bin/sh", "-c", becomeProgram, String(process.pid)]
   return nodeSpawn("setpriv", [...guard, options.command, ...options.args], {
@@ -163,8 +173,7 @@ const spawnGuarded = (options: SpawnOptions, file: number | undefined) => {
     env: { ...process.env, ...options.env },
     detached: true,
     stdio: [
-      options.stdin === undefined ? "ignore" : "pipe",
-      options.onStdout === undefined ? "ignore" : "pipe",
+      ...standardStreams(options),
       "pipe",
       // Node makes a pipe of a child's as a pair of connected sockets.
       ...(options.withSocket === true ? (["pipe"] as const) : []),

@@ -32,15 +32,18 @@ export interface RunResult {
   readonly failures: ReadonlyArray<Failure>
 }
 
-const runBody = Effect.fnUntraced(function* (
-  body: RunScriptOptions["body"],
-  plan: TestPlan,
-  machines: ReadonlyArray<RunMachine>
-) {
+interface RunBodyOptions {
+  readonly body: RunScriptOptions["body"]
+  readonly isAttended: boolean
+  readonly plan: TestPlan
+  readonly machines: ReadonlyArray<RunMachine>
+}
+
+const runBody = Effect.fnUntraced(function* ({ body, isAttended, plan, machines }: RunBodyOptions) {
   yield* runLimited({
     body,
     machines: Object.fromEntries(machines.map(({ machine }) => [machine.name, machine])),
-    limitMs: Duration.toMillis(plan.limits.test.duration),
+    limitMs: isAttended ? undefined : Duration.toMillis(plan.limits.test.duration),
     bus: yield* EventBus,
     steps: yield* Steps
   })
@@ -61,7 +64,9 @@ const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
     concurrency: "unbounded"
   })
   const starting = yield* Effect.forkChild(startAll(machines))
-  const exit = yield* Effect.exit(blameEmulation(onNetworks(runBody(body, plan, machines), networks), machines)).pipe(
+  const isAttended = given.style === "hosted" && given.isAttended === true
+  const script = runBody({ body, isAttended, plan, machines })
+  const exit = yield* Effect.exit(blameEmulation(onNetworks(script, networks), machines)).pipe(
     // Before the machines' scopes close, or a start that is under way would see its QEMU die.
     Effect.ensuring(Fiber.interrupt(starting))
   )

@@ -78,6 +78,8 @@ export type RunHosted = (host: ScriptHost) => Effect.Effect<void, OperationError
 /** A script that another process runs, such as one in another language. */
 export interface HostedBody {
   readonly style: "hosted"
+  /** A person takes part: the test's time limit does not hold. Default: false. */
+  readonly isAttended?: boolean
   /** Makes it ready to run, while the machines are made ready to start; what is wrong with the script is told before anything boots. */
   readonly open: Effect.Effect<RunHosted, Error, Scope.Scope>
 }

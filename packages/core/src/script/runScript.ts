@@ -7,10 +7,11 @@ import { CurrentStep } from "../machine/Steps.ts"
 import { TestFailure } from "../machine/TestFailure.ts"
 import type { PromiseMachine } from "../promise/PromiseMachine.ts"
 import { promiseMachine } from "../promise/PromiseMachine.ts"
+import type { RunPromise } from "../promise/RunPromise.ts"
 import { makeRunPromise } from "../promise/RunPromise.ts"
 import { guardScript } from "./guardScript.ts"
 import { scriptThrew } from "./scriptThrew.ts"
-import type { EffectBody, PromiseBody, RunHosted, ScriptBody, ScriptHost } from "./TestDefinition.ts"
+import type { EffectBody, PromiseBody, PromiseHelpers, RunHosted, ScriptBody, ScriptHost } from "./TestDefinition.ts"
 
 export interface RunScriptOptions extends ScriptHost {
   /** A hosted script comes opened. */
@@ -43,23 +44,26 @@ const runEffectScript = (options: RunScriptOptions, body: EffectBody) =>
     })
   })
 
-const runPromiseScript = Effect.fnUntraced(function* (options: RunScriptOptions, body: PromiseBody) {
-  const run = yield* makeRunPromise
-  const group = makeMachineGroup(options.machines)
-  const machines: Readonly<Record<string, PromiseMachine>> = mapValues(options.machines, (machine) =>
+/** What a script in Promise style is given: its machines by name, and the helpers. */
+export const promiseContext = (host: ScriptHost, run: RunPromise): PromiseHelpers<string> => {
+  const group = makeMachineGroup(host.machines)
+  const machines: Readonly<Record<string, PromiseMachine>> = mapValues(host.machines, (machine) =>
     promiseMachine(machine, run)
   )
-  yield* run.call(() =>
-    body.script({
-      ...machines,
-      machines,
-      subtest: (title, part) => run(options.steps.step({ kind: "subtest", title }, () => run.call(part))),
-      log: (text) => options.bus.publishUnsafe(logLine(text, run.currentStep())),
-      startAll: () => run(group.startAll()),
-      checkpointAll: () => run(group.checkpointAll()),
-      restoreAll: (checkpoints) => run(group.restoreAll(checkpoints))
-    })
-  )
+  return {
+    ...machines,
+    machines,
+    subtest: (title, part) => run(host.steps.step({ kind: "subtest", title }, () => run.call(part))),
+    log: (text) => host.bus.publishUnsafe(logLine(text, run.currentStep())),
+    startAll: () => run(group.startAll()),
+    checkpointAll: () => run(group.checkpointAll()),
+    restoreAll: (checkpoints) => run(group.restoreAll(checkpoints))
+  }
+}
+
+const runPromiseScript = Effect.fnUntraced(function* (options: RunScriptOptions, body: PromiseBody) {
+  const run = yield* makeRunPromise
+  yield* run.call(() => body.script(promiseContext(options, run)))
 })
 
 /** Runs the script to its end; an exception, a rejection and a call of `process.exit` are failures of the test. */
