@@ -6,6 +6,7 @@ import { Digest, ImageFacts } from "@nix-vm-test/core/spec/Image"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import { distributionProblems } from "./distributionProblems.ts"
+import { Publisher } from "./update/Publisher.ts"
 
 const date = Schema.String.check(
   Schema.makeFilter(
@@ -76,6 +77,8 @@ const fields = Schema.Struct({
   fileNames: Schema.Array(Schema.NonEmptyString),
   /** Beginnings of addresses below which nothing ever changes. */
   frozenArchives: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
+  /** Where its images are published, for the updater. */
+  publisher: Schema.optionalKey(Publisher),
   /** What holds for a release that is not listed, too. */
   facts: ImageFacts,
   /** From the oldest on. */

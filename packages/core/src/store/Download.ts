@@ -9,7 +9,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as HttpClient from "effect/http/HttpClient"
-import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
@@ -18,6 +17,7 @@ import * as Stream from "effect/Stream"
 import type { Digest } from "../spec/Image.ts"
 import { hostRefusal } from "./hostRefusal.ts"
 import { ImageError } from "./ImageError.ts"
+import { transportFailure } from "./transportFailure.ts"
 
 export interface DownloadProgress {
   readonly url: string
@@ -83,28 +83,6 @@ const takeUp = Effect.fnUntraced(function* (partial: string, digest: Digest) {
   return received
 })
 
-/** The system's codes for a server that can't be reached, in plain words. */
-const unreachable: Readonly<Record<string, string>> = {
-  ENOTFOUND: "host not found",
-  EAI_AGAIN: "the host's name can't be looked up",
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset",
-  EHOSTUNREACH: "host unreachable",
-  ENETUNREACH: "network unreachable",
-  ETIMEDOUT: "no answer",
-  UND_ERR_CONNECT_TIMEOUT: "no answer",
-  UND_ERR_SOCKET: "connection cut"
-}
-
-const causeOf = (error: HttpClientError): string => {
-  // Node's fetch says "fetch failed" or "terminated"; the system's own word is one or two causes below.
-  let deepest: unknown = error.reason
-  while (deepest instanceof Error && deepest.cause !== undefined) deepest = deepest.cause
-  if (!(deepest instanceof Error)) return String(deepest)
-  const code = "code" in deepest && typeof deepest.code === "string" ? deepest.code : ""
-  return unreachable[code] ?? (deepest.message === "" ? code : deepest.message)
-}
-
 /** First byte and length of the whole file out of `bytes 100-199/200`. */
 const parseContentRange = (
   header: string | undefined
@@ -145,7 +123,7 @@ const attempt = Effect.fnUntraced(function* (transfer: Transfer) {
   const response = yield* client
     .execute(HttpClientRequest.setHeaders(HttpClientRequest.get(url), { "accept-encoding": "identity", ...range }))
     .pipe(
-      Effect.mapError((error) => new Interruption({ why: causeOf(error), transient: false })),
+      Effect.mapError((error) => new Interruption({ why: transportFailure(error), transient: false })),
       Effect.timeoutOrElse({ ...stall, orElse: () => Effect.fail(stalled()) })
     )
   // "Range not satisfiable": what is here is already as long as the file, or longer. The digest tells which.
@@ -158,7 +136,7 @@ const attempt = Effect.fnUntraced(function* (transfer: Transfer) {
   received.pieces++
   const file = yield* refused(fs.open(partial, { flag: body.first === 0 ? "w" : "a" }))
   yield* response.stream.pipe(
-    Stream.mapError((error) => new Interruption({ why: causeOf(error), transient: true })),
+    Stream.mapError((error) => new Interruption({ why: transportFailure(error), transient: true })),
     Stream.timeoutOrElse({ ...stall, orElse: () => Stream.fail(stalled()) }),
     Stream.runForEach((chunk) =>
       Effect.map(refused(file.writeAll(chunk)), () => {

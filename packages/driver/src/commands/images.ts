@@ -124,9 +124,34 @@ const exportCommand = Command.make("export", exportFlags, (options) =>
   )
 ).pipe(Command.withDescription("Write an image as one qcow2 that needs no other file"))
 
+const updateFlags = {
+  families: Argument.String("distribution").pipe(
+    Argument.withDescription("Such as debian (default: all)"),
+    Argument.variadic()
+  ),
+  check: toggle("check", "Change nothing and download no image; the exit code is 1 where there is something to change"),
+  registry: Flag.String("registry").pipe(
+    Flag.withMetavar("DIR"),
+    Flag.withDescription("The folder with the distributions' files (default: packages/distributions/registry)"),
+    Flag.withDefault("packages/distributions/registry")
+  ),
+  json
+}
+
+const update = Command.make("update", updateFlags, (options) =>
+  Effect.promise(() => import("../images/updateImages.ts")).pipe(
+    Effect.flatMap(({ updateImages }) => updateImages(options))
+  )
+).pipe(
+  Command.withDescription(
+    "Renew the registry of a checkout: newer builds by their publishers' own indexes, with digests and signatures verified; a distribution where anything is wrong is left as it is, and the exit code is 2"
+  ),
+  Command.withShortDescription("Renew the registry from publishers' indexes")
+)
+
 /** `nix-vm-test images`. */
 export const images = Command.make("images").pipe(
-  Command.withDescription("Show, fetch, verify, import, prepare and export images of guests"),
+  Command.withDescription("Show, fetch, verify, import, prepare, export and update images of guests"),
   Command.withShortDescription("Show, fetch and verify images of guests"),
-  Command.withSubcommands([list, fetch, verify, importCommand, forget, prepare, exportCommand, gc])
+  Command.withSubcommands([list, fetch, verify, importCommand, forget, prepare, exportCommand, update, gc])
 )
