@@ -4,6 +4,7 @@
  * Every operation starts the machine when it was never started, ends at once when the machine dies, and fails with `TestFailure` when the
  * script's expectation was not met, with `MachineError` when the machine could not do its part.
  */
+import * as path from "node:path"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { GuestError } from "../guest/GuestError.ts"
@@ -15,6 +16,7 @@ import type { Command, CommandOptions, CommandResult } from "./commands.ts"
 import * as commands from "./commands.ts"
 import type { ConsoleTextOptions } from "./consoleText.ts"
 import * as consoleText from "./consoleText.ts"
+import type { CopyFromHostOptions } from "./files.ts"
 import * as files from "./files.ts"
 import type { MachineContext, OperationError } from "./MachineContext.ts"
 import type { MachineError } from "./MachineError.ts"
@@ -45,6 +47,8 @@ export interface Machine {
   readonly name: string
   /** Folders on the host that the guest has at `/tmp/shared` and `/tmp/xchg`; with `exchange: true` in the spec. */
   readonly exchange: ExchangeFolders | undefined
+  /** Folders on the host: the one that copied files go to, and the one that has the machine's disk and sockets while it runs. */
+  readonly folders: { readonly output: string; readonly state: string }
 
   /** Runs a command and gives its result, whatever its exit code; a time-out is a result too (`timedOut`, with the output so far). */
   readonly exec: (command: Command, options?: CommandOptions) => Effect.Effect<CommandResult, OperationError>
@@ -134,7 +138,11 @@ export interface Machine {
   readonly unblock: () => Effect.Effect<void, OperationError>
 
   /** Copies a file or tree of the host to `target` in the guest, which names the copy itself. Any size, modes kept, owner root. */
-  readonly copyFromHost: (source: string, target: string) => Effect.Effect<void, OperationError>
+  readonly copyFromHost: (
+    source: string,
+    target: string,
+    options?: CopyFromHostOptions
+  ) => Effect.Effect<void, OperationError>
   /** Copies a file or tree of the guest to the host; a relative `target` (default: the source's name) lies in the run's output folder. */
   readonly copyToHost: (source: string, target?: string) => Effect.Effect<void, OperationError>
 
@@ -186,6 +194,7 @@ export const makeMachine = (context: MachineContext, power: MachinePower, checkp
   return {
     name: context.name,
     exchange: context.plan.exchange,
+    folders: { output: context.outputDirectory, state: path.dirname(context.plan.sockets.qmp) },
     exec: on(commands.exec),
     succeed: on(commands.succeed),
     fail: on(commands.fail),

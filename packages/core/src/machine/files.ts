@@ -74,6 +74,27 @@ export const putFromHost = Effect.fnUntraced(function* (options: {
   })
 })
 
+export interface CopyFromHostOptions {
+  /** What `cp -r` does: where `target` is a folder, the copy lies in it, by the source's name. Default false. */
+  readonly intoFolder?: boolean
+}
+
+const isFolder = (channel: GuestChannel, target: string) =>
+  channel.stat(target, { follow: true }).pipe(
+    Effect.map(({ kind }) => kind === "directory"),
+    Effect.catch((error) => (error.reason._tag === "GuestRefused" ? Effect.succeed(false) : Effect.fail(error)))
+  )
+
+const put = Effect.fnUntraced(function* (
+  channel: GuestChannel,
+  source: string,
+  target: string,
+  { intoFolder = false }: CopyFromHostOptions
+) {
+  const into = intoFolder && (yield* isFolder(channel, target))
+  yield* putFromHost({ channel, source, target: into ? path.posix.join(target, path.basename(source)) : target })
+})
+
 /**
  * Copies a file or tree of the host to `target` in the guest, which names the copy itself. Parents are made, modes kept, links copied
  * as links, the owner is root.
@@ -81,10 +102,11 @@ export const putFromHost = Effect.fnUntraced(function* (options: {
 export const copyFromHost = (
   context: MachineContext,
   source: string,
-  target: string
+  target: string,
+  options: CopyFromHostOptions = {}
 ): Effect.Effect<void, OperationError> =>
   guestStep(context, { kind: "copy", title: `copying ${source} from the host to ${target}` }, () =>
-    inGuest(context, (channel) => putFromHost({ channel, source, target })).pipe(
+    inGuest(context, (channel) => put(channel, source, target, options)).pipe(
       Effect.catchTag("MachineError", guestRefused(context))
     )
   )

@@ -57,6 +57,7 @@ const runningCommand = (run: RunPromise, process: GuestProcess, end: () => Promi
 export const promiseMachine = (machine: Machine, run: RunPromise): PromiseMachine => ({
   name: machine.name,
   exchange: machine.exchange,
+  folders: machine.folders,
   exec: (command, options) => run(machine.exec(command, options)),
   succeed: (command, options) => run(machine.succeed(command, options)),
   fail: (command, options) => run(machine.fail(command, options)),
@@ -89,7 +90,7 @@ export const promiseMachine = (machine: Machine, run: RunPromise): PromiseMachin
   waitForQmpEvent: (filter, options) => run(machine.waitForQmpEvent(filter, options)),
   block: () => run(machine.block()),
   unblock: () => run(machine.unblock()),
-  copyFromHost: (source, target) => run(machine.copyFromHost(source, target)),
+  copyFromHost: (source, target, options) => run(machine.copyFromHost(source, target, options)),
   copyToHost: (source, target) => run(machine.copyToHost(source, target)),
   start: () => run(machine.start()),
   shutdown: (options) => run(machine.shutdown(options)),

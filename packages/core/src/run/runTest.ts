@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import type { Failure, Verdict } from "../events/Event.ts"
 import { EventBus } from "../events/EventBus.ts"
 import { Steps } from "../machine/Steps.ts"
@@ -14,7 +15,8 @@ import type { NetworkSwitch } from "../net/NetworkSwitch.ts"
 import type { TestPlan } from "../plan/TestPlan.ts"
 import { runLimited } from "../script/runLimited.ts"
 import type { RunScriptOptions } from "../script/runScript.ts"
-import type { TestBody } from "../script/TestDefinition.ts"
+import type { ScriptHost, TestBody } from "../script/TestDefinition.ts"
+import { addMachine } from "./addMachine.ts"
 import { blameEmulation } from "./blameEmulation.ts"
 import { failureOf } from "./failureOf.ts"
 import type { OpenMachinesOptions } from "./openMachines.ts"
@@ -25,6 +27,8 @@ export interface RunTestOptions extends OpenMachinesOptions {
   readonly body: TestBody
   /** Version of the driver, for the report. */
   readonly driver: string
+  /** A failed subtest does not end the script; all that failed is told at its end. Default false. */
+  readonly keepGoing?: boolean | undefined
 }
 
 export interface RunResult {
@@ -32,16 +36,20 @@ export interface RunResult {
   readonly failures: ReadonlyArray<Failure>
 }
 
-interface RunBodyOptions {
+interface RunBodyOptions extends Pick<RunTestOptions, "keepGoing"> {
   readonly body: RunScriptOptions["body"]
   readonly isAttended: boolean
   readonly plan: TestPlan
   readonly machines: ReadonlyArray<RunMachine>
+  readonly addMachine: ScriptHost["addMachine"]
 }
 
-const runBody = Effect.fnUntraced(function* ({ body, isAttended, plan, machines }: RunBodyOptions) {
+const runBody = Effect.fnUntraced(function* (options: RunBodyOptions) {
+  const { body, isAttended, plan, machines, addMachine, keepGoing } = options
   yield* runLimited({
     body,
+    keepGoing,
+    addMachine,
     machines: Object.fromEntries(machines.map(({ machine }) => [machine.name, machine])),
     limitMs: isAttended ? undefined : Duration.toMillis(plan.limits.test.duration),
     bus: yield* EventBus,
@@ -65,7 +73,18 @@ const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
   })
   const starting = yield* Effect.forkChild(startAll(machines))
   const isAttended = given.style === "hosted" && given.isAttended === true
-  const script = runBody({ body, isAttended, plan, machines })
+  const services = yield* Effect.context<Effect.Services<ReturnType<typeof addMachine>>>()
+  const script = runBody({
+    body,
+    isAttended,
+    plan,
+    machines,
+    keepGoing: options.keepGoing,
+    addMachine: (name, spec) =>
+      Effect.flatMap(Effect.scope, (scope) =>
+        addMachine(options, name, spec).pipe(Scope.provide(scope), Effect.provideContext(services))
+      )
+  })
   const exit = yield* Effect.exit(blameEmulation(onNetworks(script, networks), machines)).pipe(
     // Before the machines' scopes close, or a start that is under way would see its QEMU die.
     Effect.ensuring(Fiber.interrupt(starting))
@@ -87,6 +106,10 @@ const verdicts = {
   interrupted: "interrupted"
 } as const satisfies Record<Failure["kind"], Verdict>
 
+/** What is no fault of the test's own outweighs what is. */
+const worstOf = (failures: ReadonlyArray<Failure>): Verdict =>
+  verdicts[(failures.find(({ kind }) => kind !== "test") ?? { kind: "test" as const }).kind]
+
 const interrupted: Failure = {
   kind: "interrupted",
   tag: "Interrupted",
@@ -98,9 +121,11 @@ const interrupted: Failure = {
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): RunResult => {
   if (Exit.isSuccess(exit)) return { verdict: "passed", failures: [] }
   if (Cause.hasInterruptsOnly(exit.cause)) return { verdict: "interrupted", failures: [interrupted] }
-  const error = Cause.squash(exit.cause)
-  const failure = failureOf(error instanceof Error ? error : new Error(String(error)))
-  return { verdict: verdicts[failure.kind], failures: [failure] }
+  const thrown = exit.cause.reasons.filter(Cause.isFailReason).map(({ error }) => error)
+  const failures = (thrown.length === 0 ? [Cause.squash(exit.cause)] : thrown).map((error) =>
+    failureOf(error instanceof Error ? error : new Error(String(error)))
+  )
+  return { verdict: worstOf(failures), failures }
 }
 
 /** Runs a test; never fails: whatever goes wrong is the verdict. Machines are gone when it returns. */

@@ -22,8 +22,8 @@ export type ReservedName = (typeof reservedNames)[number]
 export interface PromiseHelpers<Names extends string> {
   /** All machines, for loops and for names that only the run knows. */
   readonly machines: Readonly<Record<Names, PromiseMachine>>
-  /** A named part of the test: a group in the report, a case in JUnit. */
-  readonly subtest: <A>(name: string, body: () => Promise<A> | A) => Promise<A>
+  /** A named part of the test: a group in the report, a case in JUnit. Gives nothing where it failed and the test is to go on nevertheless. */
+  readonly subtest: <A>(name: string, body: () => Promise<A> | A) => Promise<A | undefined>
   /** Writes a line to the report. */
   readonly log: (text: string) => void
   /** Starts all machines and waits until they are ready. */
@@ -36,7 +36,10 @@ export interface PromiseHelpers<Names extends string> {
 
 export interface EffectHelpers<Names extends string> {
   readonly machines: Readonly<Record<Names, Machine>>
-  readonly subtest: <A, E, R>(name: string, body: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, never>>
+  readonly subtest: <A, E, R>(
+    name: string,
+    body: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A | undefined, E, Exclude<R, never>>
   readonly log: (text: string) => Effect.Effect<void>
   readonly startAll: () => Effect.Effect<void, unknown>
   readonly checkpointAll: () => Effect.Effect<ReadonlyArray<Checkpoint>, OperationError>
@@ -70,6 +73,10 @@ export interface ScriptHost {
   readonly machines: Readonly<Record<string, Machine>>
   readonly bus: EventBusShape
   readonly steps: StepsShape
+  /** Hears why a subtest failed, after which the script goes on; absent: it ends. */
+  readonly onFailedSubtest?: ((failure: OperationError) => void) | undefined
+  /** Adds a machine to the test while it runs; it lives as long as the Scope. */
+  readonly addMachine?: ((name: string, spec: unknown) => Effect.Effect<Machine, Error, Scope.Scope>) | undefined
 }
 
 /** Runs a script to its end; its outcome is the effect's own. */
