@@ -28,6 +28,18 @@ const flags = {
     ),
     Flag.between(0, 100)
   ),
+  keepGoing: Flag.Boolean("keep-going").pipe(
+    Flag.withDescription("Go on after a failed subtest; all that failed is told at the end"),
+    Flag.withDefault(false),
+    Flag.withoutNegation
+  ),
+  python: Flag.String("python").pipe(
+    Flag.withMetavar("PROGRAM"),
+    Flag.withDescription(
+      "The Python (3.9 or newer) that runs scripts in that language (default: $NIX_VM_TEST_PYTHON, else python3)"
+    ),
+    Flag.optional
+  ),
   console: Flag.Literals("console", ["all", "failure", "none"]).pipe(
     Flag.withDescription(
       "Which console lines of guests are shown (default: failure, their end where something failed)"
@@ -38,6 +50,17 @@ const flags = {
     Flag.withMetavar("VARIABLE"),
     Flag.withDescription("Name of an environment variable whose value is masked in all output (may be given again)"),
     Flag.between(0, 100)
+  ),
+  interactive: Flag.Boolean("interactive").pipe(
+    Flag.withAlias("i"),
+    Flag.withDescription("A console on the machines in place of the script, which test_script() or testScript() runs"),
+    Flag.withDefault(false),
+    Flag.withoutNegation
+  ),
+  pauseOnFailure: Flag.Boolean("pause-on-failure").pipe(
+    Flag.withDescription("Where the script fails, keep the machines and open a console on them"),
+    Flag.withDefault(false),
+    Flag.withoutNegation
   ),
   noColor: Flag.Boolean("no-color").pipe(
     Flag.withDescription("No colours (default: colours on a terminal)"),

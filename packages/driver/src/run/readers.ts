@@ -14,6 +14,9 @@ export interface ReadersOptions {
   readonly console: "all" | "failure" | "none"
   readonly secrets: ReadonlyArray<string>
   readonly color: boolean
+  /** Steps as one line each, and what runs below them. Never where the terminal is also somebody's to type in. */
+  readonly isInteractive: boolean
+  readonly write: (text: string) => void
 }
 
 /** A run's last event is its end: readers that have seen it are done. */
@@ -31,11 +34,11 @@ export const startReaders = Effect.fnUntraced(function* (options: ReadersOptions
   const bus = yield* EventBus
   const report = makeTerminalReport({
     color: options.color,
-    interactive: process.stdout.isTTY,
+    interactive: options.isInteractive,
     console: options.console,
     secrets: options.secrets,
     width: process.stdout.columns ?? 100,
-    write: (text) => void process.stdout.write(text)
+    write: options.write
   })
   const { directory, secrets } = options
   const follow = <E, R>(read: (events: Stream.Stream<Event>) => Effect.Effect<void, E, R>) =>

@@ -11,9 +11,14 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Result from "effect/Result"
 import { Concluded } from "../Concluded.ts"
+import type { ReportOutput } from "../interactive/ReportOutput.ts"
+import { makeReportOutput } from "../interactive/ReportOutput.ts"
+import type { Session } from "../interactive/Session.ts"
 import type { LoadedTest } from "../script/loadTest.ts"
 import { loadTest } from "../script/loadTest.ts"
+import { isAtTerminal } from "../shell/LocalTerminal.ts"
 import { version } from "../version.ts"
+import { wantsColor } from "../wantsColor.ts"
 import { startReaders } from "./readers.ts"
 import { runServices } from "./services.ts"
 
@@ -24,10 +29,17 @@ export interface RunFileOptions {
   readonly start: Option.Option<"auto" | "clone" | "cold">
   /** Folders of templates that were made ahead. */
   readonly template: ReadonlyArray<string>
+  readonly keepGoing: boolean
+  /** The Python for scripts in that language. */
+  readonly python: Option.Option<string>
   readonly console: "all" | "failure" | "none"
   /** Names of environment variables. */
   readonly secret: ReadonlyArray<string>
   readonly noColor: boolean
+  /** A console in place of the script. */
+  readonly interactive: boolean
+  /** A console where the script has failed. */
+  readonly pauseOnFailure: boolean
 }
 
 const secretValues = (names: ReadonlyArray<string>): Result.Result<ReadonlyArray<string>, UsageError> => {
@@ -49,6 +61,22 @@ const outputFolder = (folder: string) =>
       new UsageError({ text: `--output ${folder}: ${error instanceof Error ? error.message : String(error)}` })
   })
 
+const sessionWhen = ({ interactive, pauseOnFailure }: RunFileOptions): Session["when"] | undefined =>
+  interactive ? "always" : pauseOnFailure ? "failure" : undefined
+
+const sessionOf = (options: RunFileOptions, output: ReportOutput): Result.Result<Session | undefined, UsageError> => {
+  const when = sessionWhen(options)
+  if (when === undefined) return Result.succeed(undefined)
+  return isAtTerminal()
+    ? Result.succeed({ when, output })
+    : Result.fail(
+        new UsageError({
+          text: `--${when === "always" ? "interactive" : "pause-on-failure"} needs a terminal to type in`,
+          hint: "run it from a terminal, without redirecting stdin or stdout"
+        })
+      )
+}
+
 /** A script that failed before it had defined a test is the report's matter, like one that fails later. */
 const reportUnloaded = Effect.fnUntraced(function* (file: string, error: TestFailure) {
   const bus = yield* EventBus
@@ -62,15 +90,18 @@ interface Prepared {
   readonly test: Result.Result<LoadedTest, TestFailure>
   readonly secrets: ReadonlyArray<string>
   readonly outputDirectory: string | undefined
+  readonly output: ReportOutput
 }
 
 const run = Effect.fnUntraced(function* (options: RunFileOptions, prepared: Prepared) {
-  const { test, secrets, outputDirectory } = prepared
+  const { test, secrets, outputDirectory, output } = prepared
   const { drained } = yield* startReaders({
     directory: outputDirectory,
-    console: options.console,
+    console: options.interactive ? "all" : options.console,
     secrets,
-    color: !options.noColor && process.stdout.isTTY && process.env["NO_COLOR"] === undefined
+    color: wantsColor(process.stdout, options),
+    isInteractive: process.stdout.isTTY && sessionWhen(options) === undefined,
+    write: output.write
   })
   const verdict = Result.isFailure(test)
     ? yield* reportUnloaded(options.test, test.failure)
@@ -78,6 +109,7 @@ const run = Effect.fnUntraced(function* (options: RunFileOptions, prepared: Prep
         ...overridden(test.success, options),
         outputDirectory,
         templates: options.template,
+        keepGoing: options.keepGoing,
         driver: version
       })).verdict
   yield* drained
@@ -98,11 +130,13 @@ const overridden = (test: LoadedTest, { accel, start }: RunFileOptions): LoadedT
 export const runFile = Effect.fn("driver.runFile")(function* (options: RunFileOptions) {
   // Wrong usage is told before QEMU is looked for.
   const secrets = yield* Effect.fromResult(secretValues(options.secret))
-  const test = yield* loadTest(options.test).pipe(
+  const output = makeReportOutput()
+  const session = yield* Effect.fromResult(sessionOf(options, output))
+  const test = yield* loadTest(options.test, { session }).pipe(
     Effect.map((loaded) => Result.succeed(loaded)),
     Effect.catchTag("TestFailure", (failure) => Effect.succeed(Result.fail(failure)))
   )
   const outputDirectory = Option.isNone(options.output) ? undefined : yield* outputFolder(options.output.value)
-  const verdict = yield* Effect.provide(run(options, { test, secrets, outputDirectory }), runServices)
+  const verdict = yield* Effect.provide(run(options, { test, secrets, outputDirectory, output }), runServices)
   if (verdict !== "passed") return yield* new Concluded({ verdict })
 })

@@ -4,7 +4,7 @@ import * as path from "node:path"
 import { TestFailure } from "@nix-vm-test/core/machine/TestFailure"
 import { UsageError } from "@nix-vm-test/core/run/UsageError"
 import { guardScript } from "@nix-vm-test/core/script/guardScript"
-import type { TestBody, TestDefinition } from "@nix-vm-test/core/script/TestDefinition"
+import type { ScriptBody, TestBody, TestDefinition } from "@nix-vm-test/core/script/TestDefinition"
 import { isTestDefinition, reservedNames } from "@nix-vm-test/core/script/TestDefinition"
 import { decodeSpec, decodeSpecJson } from "@nix-vm-test/core/spec/decodeSpec"
 import type { TestSpec } from "@nix-vm-test/core/spec/TestSpec"
@@ -13,6 +13,8 @@ import * as Effect from "effect/Effect"
 import { pythonBody } from "../python/pythonBody.ts"
 import type { PythonScript } from "../python/PythonScript.ts"
 import { pythonScriptOfFile, pythonScriptOfText } from "../python/PythonScript.ts"
+import type { Session } from "../interactive/Session.ts"
+import { replBody } from "../repl/replBody.ts"
 import { importFailed } from "./importFailed.ts"
 import { importModule } from "./scriptModules.ts"
 
@@ -68,7 +70,11 @@ const checkNames = (spec: TestSpec): Effect.Effect<void, UsageError> => {
       )
 }
 
-const fromDefinition = Effect.fnUntraced(function* (file: string, definition: TestDefinition) {
+const fromDefinition = Effect.fnUntraced(function* (
+  file: string,
+  definition: TestDefinition,
+  options: LoadTestOptions
+) {
   if (definition.spec === undefined) {
     return yield* new UsageError({
       text: `${file} has a script but no machines`,
@@ -84,13 +90,25 @@ const fromDefinition = Effect.fnUntraced(function* (file: string, definition: Te
   }
   const spec = yield* Effect.fromResult(decodeSpec({ spec: named, origin: file }))
   yield* checkNames(spec)
-  return { spec, body: definition.body, baseDirectory: path.dirname(file) } satisfies LoadedTest
+  const body = bodyOf(definition.body, file, options)
+  return { spec, body, baseDirectory: path.dirname(file) } satisfies LoadedTest
 })
 
-const pythonOf = (spec: TestSpec, script: PythonScript): TestBody =>
-  pythonBody({ script, machines: Object.keys(spec.machines), command: "python3" })
+export interface LoadTestOptions {
+  /** A person who works with the test; without, its script runs by itself. */
+  readonly session?: Session | undefined
+}
 
-const fromSpec = Effect.fnUntraced(function* (file: string, text: string) {
+const pythonOf = (spec: TestSpec, script: PythonScript, { session }: LoadTestOptions): TestBody =>
+  pythonBody({ script, machines: Object.keys(spec.machines), command: "python3", session })
+
+/** The body of a script that this process runs, from its file. */
+const bodyOf = (body: ScriptBody, file: string, { session }: LoadTestOptions): TestBody =>
+  session === undefined
+    ? body
+    : replBody({ session, script: { body, read: Effect.map(importScript(file), (again) => again.body) } })
+
+const fromSpec = Effect.fnUntraced(function* (file: string, text: string, options: LoadTestOptions) {
   const spec = yield* Effect.fromResult(decodeSpecJson({ text, origin: file }))
   const baseDirectory = path.dirname(file)
   if (spec.script === undefined) {
@@ -98,15 +116,23 @@ const fromSpec = Effect.fnUntraced(function* (file: string, text: string) {
   }
   yield* checkNames(spec)
   if ("python" in spec.script) {
-    return { spec, body: pythonOf(spec, pythonScriptOfText(spec.script.python)), baseDirectory } satisfies LoadedTest
+    return {
+      spec,
+      body: pythonOf(spec, pythonScriptOfText(spec.script.python), options),
+      baseDirectory
+    } satisfies LoadedTest
   }
   const script = path.resolve(baseDirectory, spec.script.file)
   yield* checkThere(script, `${file}: script`)
   if (script.endsWith(".py")) {
-    return { spec, body: pythonOf(spec, yield* pythonScriptOfFile(script)), baseDirectory } satisfies LoadedTest
+    return {
+      spec,
+      body: pythonOf(spec, yield* pythonScriptOfFile(script), options),
+      baseDirectory
+    } satisfies LoadedTest
   }
   const definition = yield* importScript(script)
-  return { spec, body: definition.body, baseDirectory } satisfies LoadedTest
+  return { spec, body: bodyOf(definition.body, script, options), baseDirectory } satisfies LoadedTest
 })
 
 const checkThere = (file: string, namedBy: string): Effect.Effect<void, UsageError> =>
@@ -118,13 +144,13 @@ const checkThere = (file: string, namedBy: string): Effect.Effect<void, UsageErr
   })
 
 /** Loads a test; what is wrong with the file itself is the caller's mistake, what its code throws is the test's failure. */
-export const loadTest = Effect.fn("driver.loadTest")(function* (given: string) {
+export const loadTest = Effect.fn("driver.loadTest")(function* (given: string, options: LoadTestOptions = {}) {
   const file = path.resolve(given)
   yield* checkThere(file, "test")
   const ending = path.extname(file)
-  if (scriptEndings.includes(ending)) return yield* fromDefinition(file, yield* importScript(file))
+  if (scriptEndings.includes(ending)) return yield* fromDefinition(file, yield* importScript(file), options)
   if (ending === ".json") {
-    return yield* fromSpec(file, yield* Effect.promise(() => fs.readFile(file, "utf8")))
+    return yield* fromSpec(file, yield* Effect.promise(() => fs.readFile(file, "utf8")), options)
   }
   return yield* new UsageError({
     text: `${file}: a test is a script (${scriptEndings.join(", ")}) or a spec (.json)`
