@@ -3,6 +3,7 @@
  * no program: before the script's first command.
  */
 import { randomBytes } from "node:crypto"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { hostNameScript } from "./hostName.ts"
 import type { Incarnation } from "./Incarnation.ts"
@@ -43,7 +44,8 @@ export const giveIdentity = Effect.fn("machine.giveIdentity")(function* (
   incarnation: Incarnation
 ) {
   const ask = <A, R>(use: Parameters<typeof inIncarnation<A, R>>[2]) => inIncarnation(access, incarnation, use)
-  yield* ask((channel) => channel.resumed({ wallClockMs: Date.now(), entropy: randomBytes(64) }))
+  const wallClockMs = yield* Clock.currentTimeMillis
+  yield* ask((channel) => channel.resumed({ wallClockMs, entropy: randomBytes(64) }))
   const machineId = randomBytes(16).toString("hex")
   const result = yield* ask((channel) =>
     channel.exec({

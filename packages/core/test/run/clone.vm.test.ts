@@ -8,6 +8,7 @@ import { MachineError } from "@nix-vm-test/core/machine/MachineError"
 import type { MachineSpecInput } from "@nix-vm-test/core/spec/MachineSpec"
 import { CacheDirectory } from "@nix-vm-test/core/store/CacheDirectory"
 import { runServices } from "@nix-vm-test/driver/run/services"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -241,6 +242,45 @@ layer(furnished, options)("a clone", (it) => {
     })
   )
 })
+
+/** Decades in which nobody used the template. */
+const decadesMs = 40 * 365 * 24 * 3600 * 1000
+
+const decadesLater = Layer.effect(
+  Clock.Clock,
+  Effect.map(Clock.Clock, (real): Clock.Clock => {
+    const currentTimeMillisUnsafe = () => real.currentTimeMillisUnsafe() + decadesMs
+    const currentTimeNanosUnsafe = () => real.currentTimeNanosUnsafe() + BigInt(decadesMs) * 1_000_000n
+    return {
+      currentTimeMillisUnsafe,
+      currentTimeMillis: Effect.sync(currentTimeMillisUnsafe),
+      currentTimeNanosUnsafe,
+      currentTimeNanos: Effect.sync(currentTimeNanosUnsafe),
+      monotonicTimeNanosUnsafe: () => real.monotonicTimeNanosUnsafe(),
+      monotonicTimeNanos: real.monotonicTimeNanos,
+      sleep: (duration) => real.sleep(duration)
+    }
+  })
+)
+
+layer(Layer.provide(Guests.layer({ machines: { vm: shape } }), decadesLater), options)(
+  "a clone made long after",
+  (it) => {
+    it.effect("has the host's time, far in its template's future, and works on", () =>
+      Effect.gen(function* () {
+        const vm = yield* theMachine
+        const seconds = Number(yield* text(vm, "date +%s"))
+        assert.isAbove(seconds, (Date.now() + decadesMs) / 1000 - 60)
+        assert.strictEqual(yield* text(vm, "systemctl is-active systemd-journald"), "active")
+        assert.isAbove(
+          Number(yield* text(vm, "logger -t late here; journalctl --sync; journalctl -q -t late | grep -c .")),
+          0
+        )
+        assert.deepStrictEqual(yield* noticesOf, [])
+      })
+    )
+  }
+)
 
 const withoutHotPlug = Guests.layer({
   machines: {
