@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { EventBusShape } from "../events/EventBus.ts"
 import { MachinePhase } from "../events/Event.ts"
+import { bootPhase } from "../guest/bootPhase.ts"
 import type { AgentChannel } from "../guest/AgentChannel.ts"
 import * as AgentChannels from "../guest/AgentChannel.ts"
 import type { ConsolePort } from "../guest/Console.ts"
@@ -83,12 +84,6 @@ const fatalSigns: Readonly<Partial<Record<ConsoleSign["kind"], string>>> = {
   initramfsShell: "the guest found no root file system"
 }
 
-/** What the first words of a boot tell about how far it got. */
-const phaseSigns: ReadonlyArray<{ readonly phase: MachinePhase; readonly pattern: RegExp }> = [
-  { phase: "userspace", pattern: /systemd\[1\]: |Welcome to |^INIT: version/u },
-  { phase: "kernel", pattern: /Linux version \d/u },
-  { phase: "firmware", pattern: /SeaBIOS|GRUB|UEFI|BdsDxe/u }
-]
 /** The phases of one boot; each is told once, in their order. */
 const makePhases = (options: IncarnationOptions, spawnedAt: number) => {
   let phase: MachinePhase = "spawned"
@@ -250,8 +245,8 @@ export const incarnate = Effect.fn("machine.incarnate")(function* (options: Inca
       path: plan.sockets.console,
       onLine: (line) => {
         bus.publishUnsafe({ _tag: "ConsoleLine", machine: access.name, text: line.text })
-        const reached = phaseSigns.find((sign) => sign.pattern.test(line.text))
-        if (reached !== undefined) phases.reach(reached.phase)
+        const reached = bootPhase(line.text)
+        if (reached !== undefined) phases.reach(reached)
         const sign = consoleSign(line.text)
         const fatal = sign === undefined ? undefined : fatalSigns[sign.kind]
         if (sign !== undefined && fatal !== undefined) die({ _tag: "GuestCrashed", sign: fatal, line: sign.line })
