@@ -76,7 +76,7 @@ configure() {
   printf 'localhost\n' >"$root/etc/hostname"
   printf '127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
   printf 'LANG=C.UTF-8\n' >"$root/etc/default/locale"
-  if [ -e "$root/lib/systemd/system/systemd-resolved.service" ]; then
+  if in_guest systemctl --quiet is-enabled systemd-resolved.service 2>/dev/null; then
     ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
   fi
   : >"$root/etc/machine-id"

@@ -25,7 +25,7 @@ settle_systemd() {
 settle_sysvinit() {
   install -D -m 0755 "$AGENT_SCRIPT" "$root/usr/local/sbin/nix-vm-test-agent"
   printf '%s\n' 'nvt:2345:respawn:/usr/local/sbin/nix-vm-test-agent' 'T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100' >>"$root/etc/inittab"
-  printf '%s\n' 'auto lo' 'iface lo inet loopback' "allow-hotplug /mac/$DHCP_MAC=user" 'iface user inet dhcp' >"$root/etc/network/interfaces"
+  printf '%s\n' 'auto lo' 'iface lo inet loopback' "auto mac/$DHCP_MAC=user" 'iface user inet dhcp' >"$root/etc/network/interfaces"
 }
 
 shrink_initrd() {
