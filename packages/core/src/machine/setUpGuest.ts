@@ -1,5 +1,6 @@
 /**
- * What happens inside a guest between its agent's first answer and the script: settle it, grow its disk, mount its shares, put its files.
+ * What happens inside a guest between its agent's first answer and the script: settle it, grow its disk, mount its shares, put its files,
+ * install its packages.
  *
  * After a reboot only what a boot undoes is done again.
  */
@@ -8,8 +9,11 @@ import * as Effect from "effect/Effect"
 import type { GuestChannel } from "../guest/GuestChannel.ts"
 import type { GuestError } from "../guest/GuestError.ts"
 import type { FilePlan, MachinePlan } from "../plan/MachinePlan.ts"
+import type { PackagesPlan } from "../plan/PackagesPlan.ts"
 import type { RegistrationPlan, SharePlan } from "../plan/SharePlan.ts"
 import { registrationOf } from "../store/closurePaths.ts"
+import { packageFiles } from "../store/packageFiles.ts"
+import { installPackages, packagesFolder, publishPackages } from "./aptPackages.ts"
 import { evidenceOf } from "./evidence.ts"
 import { putFromHost } from "./files.ts"
 import { growFileSystem, notGrown, readGrownSizes } from "./growFileSystem.ts"
@@ -111,6 +115,24 @@ const register = Effect.fnUntraced(function* (options: SetUpOptions, { closureIn
   yield* run(options, step, `if command -v nix-store >/dev/null; then nix-store --load-db < ${shellQuote(target)}; fi`)
 })
 
+/** Makes packages known to the guest's package manager, and installs those that are named. */
+const givePackages = Effect.fnUntraced(function* (options: SetUpOptions, packages: PackagesPlan) {
+  const step = "giving the guest its packages"
+  const files = yield* Effect.forEach(packages.sources, (source) => packageFiles(source.path, packages.format)).pipe(
+    Effect.mapError(({ message }) => setupFailed(options, step, message, ""))
+  )
+  const put = (channel: GuestChannel) =>
+    Effect.forEach(
+      files.flat(),
+      (file) => putFromHost({ channel, source: file, target: `${packagesFolder}/${path.basename(file)}`, mode: 0o644 }),
+      { discard: true }
+    )
+  yield* orSetupFailed(options, step)(inIncarnation(options.access, options.incarnation, put))
+  yield* run(options, step, publishPackages(packages))
+  if (packages.install.length === 0) return
+  yield* run(options, `installing ${packages.install.join(", ")}`, installPackages(packages.install))
+})
+
 /** Brings a guest whose agent answers to the state in which the script may have it. */
 export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: SetUpOptions) {
   const { plan, firstBoot } = options
@@ -134,5 +156,6 @@ export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: Se
   if (firstBoot) {
     yield* putFiles(options)
     if (plan.registration !== undefined) yield* register(options, plan.registration)
+    if (plan.packages !== undefined) yield* givePackages(options, plan.packages)
   }
 })

@@ -2,6 +2,7 @@
 import type { Image } from "../spec/Image.ts"
 import type { InterfaceAddress } from "./addresses.ts"
 import type { EntryPlan } from "./entry/EntryPlan.ts"
+import type { PackagesPlan } from "./PackagesPlan.ts"
 import type { AppliedQuirk } from "./quirks.ts"
 import type { ExchangeFolders, RegistrationPlan, SharePlan } from "./SharePlan.ts"
 import type { StoredImage } from "./StoredImage.ts"
@@ -67,6 +68,7 @@ export interface MachinePlan {
   readonly exchange?: ExchangeFolders | undefined
   readonly registration?: RegistrationPlan | undefined
   readonly files: ReadonlyArray<FilePlan>
+  readonly packages?: PackagesPlan | undefined
   /** To be added at run time, `host` 0 being a free port: so that runs never race for ports. */
   readonly forwardPorts: ReadonlyArray<{ readonly guest: number; readonly host: number }>
   readonly internet: boolean

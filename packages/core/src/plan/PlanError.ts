@@ -20,6 +20,12 @@ export const PlanErrorReason = Schema.Union([
     target: Schema.String,
     obstacles: Schema.Array(Schema.String)
   }),
+  /** Only some package managers can be given packages. */
+  Schema.TaggedStruct("PackagesImpossible", {
+    ...machine,
+    manager: Schema.String,
+    possible: Schema.Array(Schema.String)
+  }),
   Schema.TaggedStruct("NetworksUnsupported", { ...machine, qemu: Schema.String }),
   Schema.TaggedStruct("AddressesExhausted", { ...machine, network: Schema.String, prefix: Schema.String }),
   Schema.TaggedStruct("TooManyDevices", { ...machine, devices: Schema.Int, limit: Schema.Int }),
@@ -47,6 +53,8 @@ const explain = (reason: PlanErrorReason): string => {
       return `${reason.machine}: a ${reason.architecture} guest can only be started with its kernel booted directly, and this image's kernel is not known`
     case "ShareImpossible":
       return `${reason.machine}: ${reason.target} can't be shared: ${reason.obstacles.join("; ")}`
+    case "PackagesImpossible":
+      return `${reason.machine}: packages can be given to guests that install with ${reason.possible.join(" or ")}, and this one does so with ${reason.manager}`
     case "NetworksUnsupported":
       return `${reason.machine}: networks need QEMU 7.2 or later, this is ${reason.qemu}`
     case "AddressesExhausted":

@@ -2,6 +2,7 @@
 import type * as Duration from "effect/Duration"
 import type { MachinePlan } from "./MachinePlan.ts"
 import type { NetworkPlan } from "./NetworkPlan.ts"
+import type { PackageFormat } from "./PackagesPlan.ts"
 
 /** A limit, and whether it grows on a slow guest: a default does, a test's own does not. */
 export interface PlannedLimit {
@@ -18,6 +19,8 @@ export type RequiredPath = {
   | { readonly kind: "directory" | "any" }
   /** A folder of `closureInfo`, and with it all that it lists of the store. */
   | { readonly kind: "closure"; readonly storeDir: string }
+  /** A package, or a folder with at least one. */
+  | { readonly kind: "packages"; readonly format: PackageFormat }
 )
 
 /** The test's script, its file absolute. */

@@ -10,6 +10,7 @@ import type { HostFacts } from "./HostFacts.ts"
 import type { FilePlan, MachinePlan, NicPlan, RootDiskPlan } from "./MachinePlan.ts"
 import type { NetworkPlan } from "./NetworkPlan.ts"
 import { PlanError, type PlanErrorReason } from "./PlanError.ts"
+import { planPackages } from "./planPackages.ts"
 import { planRegistration, planShares, type PlanSharesOptions } from "./planShares.ts"
 import { baseArguments, testArguments } from "./qemuArguments.ts"
 import { applyQuirks } from "./quirks.ts"
@@ -190,6 +191,7 @@ export const planMachine = (options: PlanMachineOptions): Result.Result<MachineP
       exchange: spec.exchange ? sharing.exchange : undefined,
       registration: planRegistration(sharing),
       files: Object.entries(spec.files).map(([target, content]) => planFile(target, content, baseDirectory)),
+      packages: yield* planPackages({ machine: name, spec, image: image.image, baseDirectory, runDirectory }),
       forwardPorts: spec.forwardPorts.map(({ guest, host: hostPort = 0 }) => ({ guest, host: hostPort })),
       internet: spec.internet,
       // A clone can't have virtiofs.

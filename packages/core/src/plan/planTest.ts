@@ -6,6 +6,7 @@ import { machineNumbers, networkNumbers, networkPrefixes } from "./addresses.ts"
 import type { HostFacts } from "./HostFacts.ts"
 import type { MachinePlan } from "./MachinePlan.ts"
 import type { NetworkPlan } from "./NetworkPlan.ts"
+import type { PackagesPlan } from "./PackagesPlan.ts"
 import { PlanError } from "./PlanError.ts"
 import { planMachine } from "./planMachine.ts"
 import type { SharePlan } from "./SharePlan.ts"
@@ -57,6 +58,12 @@ const requiredOf = (machine: string, { content, mountTag, ofTheRun }: SharePlan)
     : [{ path: content.folder, namedBy: `machines.${machine}.shares.${mountTag}`, kind: "directory" }]
 }
 
+/** What is downloaded is looked at once it is there. */
+const requiredPackages = ({ format, sources }: PackagesPlan): ReadonlyArray<RequiredPath> =>
+  sources.flatMap(({ path: where, namedBy, pin }) =>
+    pin === undefined ? [{ path: where, namedBy, kind: "packages", format }] : []
+  )
+
 const requiredPaths = (
   machines: ReadonlyArray<MachinePlan>,
   script: TestPlan["script"]
@@ -67,7 +74,8 @@ const requiredPaths = (
       "source" in content
         ? [{ path: content.source, namedBy: `machines.${machine.name}.files["${target}"]`, kind: "any" as const }]
         : []
-    )
+    ),
+    ...(machine.packages === undefined ? [] : requiredPackages(machine.packages))
   ]),
   ...(script !== undefined && "file" in script ? [{ path: script.file, namedBy: "script", kind: "any" as const }] : [])
 ]

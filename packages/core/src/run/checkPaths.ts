@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as HostTree from "../host/HostTree.ts"
 import type { RequiredPath } from "../plan/TestPlan.ts"
+import { packageComplaints } from "../store/packageFiles.ts"
 import { closurePaths, registrationOf } from "../store/closurePaths.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -24,6 +25,11 @@ const closureComplaints = Effect.fnUntraced(function* (info: string, storeDir: s
 
 const complaintsOf = Effect.fnUntraced(function* (required: RequiredPath) {
   if (!(yield* HostTree.exists(required.path))) return [`${required.path} does not exist`]
+  if (required.kind === "packages") {
+    return yield* Effect.catch(packageComplaints(required.path, required.format), ({ message }) =>
+      Effect.succeed([message])
+    )
+  }
   if (required.kind === "closure") return yield* closureComplaints(required.path, required.storeDir)
   const isWrong = required.kind === "directory" && !(yield* HostTree.isDirectory(required.path))
   return isWrong ? [`${required.path} is no folder`] : []

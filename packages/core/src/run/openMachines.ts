@@ -19,6 +19,7 @@ import type { TestSpec } from "../spec/TestSpec.ts"
 import { announceRun } from "../store/livingRuns.ts"
 import { checkPaths } from "./checkPaths.ts"
 import { fetchImages } from "./fetchImages.ts"
+import { fetchPackages } from "./fetchPackages.ts"
 import { hostFacts } from "./hostFacts.ts"
 import { placeAgent } from "./placeAgent.ts"
 import type { NetworkSwitch } from "../net/NetworkSwitch.ts"
@@ -88,6 +89,7 @@ const planRun = Effect.fnUntraced(function* (options: OpenMachinesOptions) {
   const mayFallBack = spec.accel === "auto" && host.accelerator === "kvm"
   const emulated = mayFallBack ? yield* planUnder({ ...host, accelerator: "tcg" }) : undefined
   yield* checkPaths(plan.requiredPaths)
+  yield* Effect.forEach(plan.machines, fetchPackages, { discard: true })
   for (const machine of plan.machines) {
     yield* bus.publish({
       _tag: "MachinePlanned",

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { ByteSize, DiskSizeFromText } from "./ByteSize.ts"
 import { ImageReferenceFromSpec } from "./ImageReference.ts"
+import { packageFields, packageProblem } from "./PackageSpec.ts"
 import { AbsolutePath, Shares, storeFields, storeProblem } from "./ShareSpec.ts"
 
 /** A name that is one label of a host name. */
@@ -107,6 +108,7 @@ const fields = {
   files: Schema.Record(AbsolutePath, FileSpec)
     .annotate({ description: "Files in the guest before the script runs, by path." })
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
+  ...packageFields,
   forwardPorts: Schema.Array(PortForwardSpec).pipe(Schema.withDecodingDefaultKey(Effect.succeed([]))),
   internet: Schema.Boolean.annotate({
     description: "Lets the guest reach the host's loopback and the internet.",
@@ -138,7 +140,7 @@ const Written = Schema.Struct({
         issue: "another spelling of shares: give only one of them"
       }
   ),
-  Schema.makeFilter((machine) => storeProblem(machine) ?? true)
+  Schema.makeFilter((machine) => storeProblem(machine) ?? packageProblem(machine) ?? true)
 )
 
 /** A machine, decoded: every default filled in, sizes in bytes. */

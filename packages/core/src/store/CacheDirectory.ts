@@ -17,6 +17,8 @@ export interface CacheDirectoryShape {
   readonly probe: string
   /** Logs, root file systems and records of the image builder. */
   readonly builds: string
+  /** Verified packages, each in a folder named after its digest. */
+  readonly packages: string
   /** Names that users gave to their own images. */
   readonly imported: string
   /** A file for each run that goes on: what it uses stays. */
@@ -31,6 +33,7 @@ export const cacheDirectoryAt = (root: string): CacheDirectoryShape => ({
   templates: `${root}/templates`,
   probe: `${root}/probe`,
   builds: `${root}/builds`,
+  packages: `${root}/packages`,
   imported: `${root}/imported`,
   runs: `${root}/runs`
 })

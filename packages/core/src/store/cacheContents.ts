@@ -1,4 +1,4 @@
-/** What the cache holds: images, prepared images, templates, and what images were built from; each with its size, its last use, and whether it is in use. */
+/** What the cache holds: images, prepared images, templates, packages, and what images were built from; each with its size, its last use, and whether it is in use. */
 import * as fsp from "node:fs/promises"
 import * as path from "node:path"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ import { readRecord } from "./ImageRecord.ts"
 import { oldestRunStart } from "./livingRuns.ts"
 import { templateRecordName } from "./Templates.ts"
 
-export const cacheKinds = ["image", "prepared", "template", "build"] as const
+export const cacheKinds = ["image", "prepared", "template", "package", "build"] as const
 export type CacheKind = (typeof cacheKinds)[number]
 
 export interface CacheEntry {
@@ -127,8 +127,8 @@ const entriesOf = Effect.fnUntraced(function* (folder: Folder) {
 
 /** Everything in the cache that is worth its space, largest first within each kind. */
 export const cacheContents = Effect.fn("cacheContents")(function* (kinds: ReadonlyArray<CacheKind> = cacheKinds) {
-  const { images, prepared, templates, builds } = yield* CacheDirectory
-  const folders = { image: images, prepared, template: templates, build: builds }
+  const { images, prepared, templates, packages, builds } = yield* CacheDirectory
+  const folders = { image: images, prepared, template: templates, package: packages, build: builds }
   const runningSince = yield* oldestRunStart
   const imported = new Set((yield* importedImages).map(({ digest }) => imageKey(digest)))
   const found = yield* Effect.forEach(kinds, (kind) => entriesOf({ kind, path: folders[kind], runningSince, imported }))

@@ -37,6 +37,8 @@ describe("decodeSpec", () => {
           extraPathsToRegister: [],
           storeDir: "/nix/store",
           files: {},
+          packages: [],
+          install: [],
           forwardPorts: [],
           internet: false,
           start: "auto",
