@@ -37,7 +37,9 @@ const agentTools = [
 /** @type {readonly SystemTool[]} */
 const testTools = [
   // Its sanitizers are a package of their own.
-  { tool: "clang", packages: ["clang", "libclang-rt-dev"] }
+  { tool: "clang", packages: ["clang", "libclang-rt-dev"] },
+  { tool: "gpg", packages: ["gnupg"] },
+  { tool: "gpgv", packages: ["gpgv"] }
 ]
 
 /** What a task needs of the system; tasks that are not named need nothing. @type {Readonly<Record<string, readonly SystemTool[]>>} */

@@ -47,6 +47,19 @@ const signerIn = (status: string, fingerprints: ReadonlyArray<string>): string |
   return undefined
 }
 
+/** The verifier's words for signatures that don't count. */
+const problems: Readonly<Record<string, string>> = {
+  BADSIG: "the text is another than was signed",
+  NO_PUBKEY: "it was signed by another key",
+  EXPSIG: "the signature has expired",
+  EXPKEYSIG: "the key that signed it has expired",
+  REVKEYSIG: "the key that signed it was revoked"
+}
+
+const problemIn = (status: string, stderr: string): string =>
+  status.split("\n").flatMap((line) => problems[line.split(" ")[1] ?? ""] ?? [])[0] ??
+  stderr.trim().split("\n").slice(-2).join("; ")
+
 interface SignedFile {
   readonly url: string
   readonly content: Uint8Array
@@ -83,8 +96,7 @@ const verify = Effect.fnUntraced(function* ({ url, content, signature }: SignedF
   const fingerprints = signature.keys.map((key) => key.fingerprint)
   const signedBy = signerIn(stdout, fingerprints)
   if (signedBy === undefined) {
-    const said = stderr.trim().split("\n").slice(-3).join("; ")
-    return yield* notSigned(`no good signature by ${fingerprints.join(" or ")} (${said})`)
+    return yield* notSigned(`no good signature by ${fingerprints.join(" or ")}: ${problemIn(stdout, stderr)}`)
   }
   // Of a text that is signed within itself, only what the signature covers counts.
   const text = textOf(signature._tag === "Detached" ? content : yield* fs.readFile(file("signed")))
