@@ -2,7 +2,7 @@
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { EventBus } from "@nix-vm-test/core/events/EventBus"
-import type { TestFailure } from "@nix-vm-test/core/machine/TestFailure"
+import { TestFailure } from "@nix-vm-test/core/machine/TestFailure"
 import { failureOf } from "@nix-vm-test/core/run/failureOf"
 import { runTest } from "@nix-vm-test/core/run/runTest"
 import { UsageError } from "@nix-vm-test/core/run/UsageError"
@@ -14,7 +14,7 @@ import { Concluded } from "../Concluded.ts"
 import type { ReportOutput } from "../interactive/ReportOutput.ts"
 import { makeReportOutput } from "../interactive/ReportOutput.ts"
 import type { Session } from "../interactive/Session.ts"
-import type { LoadedTest } from "../script/loadTest.ts"
+import type { LoadedTest, LoadTestOptions } from "../script/loadTest.ts"
 import { loadTest } from "../script/loadTest.ts"
 import { isAtTerminal } from "../shell/LocalTerminal.ts"
 import { version } from "../version.ts"
@@ -127,14 +127,23 @@ const overridden = (test: LoadedTest, { accel, start }: RunFileOptions): LoadedT
 }
 
 /** Runs a test file. Fails with `Concluded` when the verdict is not `passed`; the reports have said why. */
-export const runFile = Effect.fn("driver.runFile")(function* (options: RunFileOptions) {
+export const runFile = (options: RunFileOptions) => runLoaded(options, (how) => loadTest(options.test, how))
+
+/** Runs a test that is loaded in a way of the caller's. */
+export const runLoaded = Effect.fn("driver.runLoaded")(function* <E, R>(
+  options: RunFileOptions,
+  load: (how: LoadTestOptions) => Effect.Effect<LoadedTest, E | TestFailure, R>
+) {
   // Wrong usage is told before QEMU is looked for.
   const secrets = yield* Effect.fromResult(secretValues(options.secret))
   const output = makeReportOutput()
   const session = yield* Effect.fromResult(sessionOf(options, output))
-  const test = yield* loadTest(options.test, { session }).pipe(
+  const test = yield* load({ session }).pipe(
     Effect.map((loaded) => Result.succeed(loaded)),
-    Effect.catchTag("TestFailure", (failure) => Effect.succeed(Result.fail(failure)))
+    Effect.catchIf(
+      (error) => error instanceof TestFailure,
+      (failure) => Effect.succeed(Result.fail(failure))
+    )
   )
   const outputDirectory = Option.isNone(options.output) ? undefined : yield* outputFolder(options.output.value)
   const verdict = yield* Effect.provide(run(options, { test, secrets, outputDirectory, output }), runServices)

@@ -11,6 +11,10 @@ export interface TerminalSession extends Disposable {
   readonly see: (pattern: RegExp) => Promise<string>
   /** Kills the process below it that has the given name. */
   readonly kill: (name: string) => Promise<void>
+  /** Closes the terminal, as a window that is closed does. */
+  readonly hangUp: () => void
+  /** Resolves when the command and all that it started are gone. */
+  readonly gone: () => Promise<void>
   readonly resize: (size: { readonly rows: number; readonly columns: number }) => Promise<void>
 }
 
@@ -31,7 +35,8 @@ const descendants = async (ancestor: number, name: string): Promise<ReadonlyArra
 /** Runs `nix-vm-test ARGS` on a terminal; afterwards its exit code and the terminal's modes are printed there. */
 export const openTerminalSession = (args: string): TerminalSession => {
   const quoted = [process.execPath, main].map((word) => `'${word}'`).join(" ")
-  const command = `tty; stty rows 33 columns 101; ${quoted} ${args}; echo "code=$?"; stty -a; echo over`
+  // The shell around it outlives Ctrl-C, which the terminal sends it too.
+  const command = `trap : INT; tty; stty rows 33 columns 101; ${quoted} ${args}; echo "code=$?"; stty -a; echo over`
   const child = spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"]
   })
