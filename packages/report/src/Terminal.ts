@@ -53,6 +53,7 @@ type EventOf<Tag extends Event["_tag"]> = Extract<Event, { readonly _tag: Tag }>
 
 export const makeTerminalReport = (options: TerminalReportOptions): TerminalReport => {
   const { interactive } = options
+  let consoles = options.console
   const style = makeStyle(options)
   const mask = makeEventMask(options.secrets)
   const collector = makeCollector()
@@ -131,14 +132,14 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
     print(style.dim(`${machine} | ${stripControl(line)}`.trimEnd()))
   }
   const commandOutput = (event: EventOf<"CommandOutput">): void => {
-    if (options.console !== "all" || event.stream !== "stderr") return
+    if (consoles !== "all" || event.stream !== "stderr") return
     for (const line of outputLines.push(event.step, event.text)) printOutput(event.step, line)
   }
 
   const consoleLine = (event: EventOf<"ConsoleLine">): void => {
     const line = stripControl(event.text)
-    if (options.console === "failure") tails.add(event.machine, line)
-    if (options.console !== "all") return
+    if (consoles === "failure") tails.add(event.machine, line)
+    if (consoles !== "all") return
     announceStepsOf(event.machine)
     print(style.dim(`${event.machine} # ${line}`.trimEnd()))
   }
@@ -179,7 +180,7 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
     booting.delete(machine)
     announceStepsOf(machine)
     print(`${prefix(machine)}${style.bad(`died: ${stripControl(reason)}`)}`)
-    if (options.console === "all") return
+    if (consoles === "all") return
     for (const line of consoleTail) print(style.dim(`${machine} # ${stripControl(line)}`.trimEnd()))
   }
 
@@ -199,7 +200,7 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
     images.clear()
     booting.clear()
     const report = collector.report()
-    if (options.console === "failure" && report.verdict !== "passed") {
+    if (consoles === "failure" && report.verdict !== "passed") {
       for (const { machine, evidence } of report.failures) {
         if (machine === undefined || evidence.some(({ title }) => title.startsWith("console"))) continue
         for (const line of tails.lines(machine)) print(style.dim(`${machine} # ${line}`.trimEnd()))
@@ -249,6 +250,9 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
       case "ArtifactSaved":
         if (event.kind === "screenshot")
           print(`${prefix(event.machine)}${style.dim(`saved ${stripControl(event.path)}`)}`)
+        return
+      case "ConsolesShown":
+        consoles = event.shown ? "all" : options.console === "all" ? "failure" : options.console
         return
       case "MachineConnected":
       case "BootProfiled":

@@ -160,6 +160,8 @@ const fields = {
     machine: Schema.optionalKey(Schema.String),
     step: Schema.optionalKey(Schema.String)
   },
+  /** From now on live reports show what guests write to their consoles, or no longer do. */
+  ConsolesShown: { shown: Schema.Boolean },
   /** A file in the output folder; `path` is relative to it. */
   ArtifactSaved: {
     path: Schema.String,
@@ -189,6 +191,7 @@ export const StepStarted = Schema.TaggedStruct("StepStarted", { ...stamp, ...fie
 export const StepFinished = Schema.TaggedStruct("StepFinished", { ...stamp, ...fields.StepFinished })
 export const CommandOutput = Schema.TaggedStruct("CommandOutput", { ...stamp, ...fields.CommandOutput })
 export const Log = Schema.TaggedStruct("Log", { ...stamp, ...fields.Log })
+export const ConsolesShown = Schema.TaggedStruct("ConsolesShown", { ...stamp, ...fields.ConsolesShown })
 export const ArtifactSaved = Schema.TaggedStruct("ArtifactSaved", { ...stamp, ...fields.ArtifactSaved })
 
 /** Everything a run can report. */
@@ -211,6 +214,7 @@ export const Event = Schema.Union([
   StepFinished,
   CommandOutput,
   Log,
+  ConsolesShown,
   ArtifactSaved
 ])
 export type Event = typeof Event.Type

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from typing import Any, Callable, List, Optional
 
+from .deprecations import deprecated
 from .durations import DEFAULT_TIMEOUT, Duration, seconds_of
 from .errors import PollingConditionError, RequestedAssertionFailed
 from .retrying import retry
@@ -86,11 +88,13 @@ def check_conditions() -> None:
 def polling_condition(
     fun: Optional[Condition] = None,
     *,
-    interval: Duration = 2.0,
+    interval: Duration = timedelta(seconds=2),
     seconds_interval: Optional[Duration] = None,
     description: Optional[str] = None,
 ) -> Any:
     """Makes a function a condition: a decorator, with or without arguments."""
+    if seconds_interval is not None:
+        deprecated("polling_condition(seconds_interval=…) is an old form: give interval=timedelta(seconds=…)")
     every = interval if seconds_interval is None else seconds_interval
 
     def decorate(condition: Condition) -> PollingCondition:

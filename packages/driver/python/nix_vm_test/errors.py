@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Dict, Optional
 
 
 # Tracebacks name classes of this module plainly, as scripts know them.
@@ -13,6 +13,8 @@ class MachineError(Exception):
     """A machine could not do its part: boot, channel, or its own end. Never the script's fault."""
 
     failure: Optional[int] = None
+    #: What was seen last, such as "console": the end of each text.
+    evidence: Dict[str, str] = {}
 
 
 class RequestedAssertionFailed(AssertionError):
@@ -20,6 +22,8 @@ class RequestedAssertionFailed(AssertionError):
 
     #: Number by which the driver knows the failure, with all its evidence; none for one that the script made.
     failure: Optional[int] = None
+    #: What was seen last, such as "stdout" and "stderr" of a command: the end of each text.
+    evidence: Dict[str, str] = {}
 
 
 class CommandTimedOut(RequestedAssertionFailed):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import ContextManager, Dict, Iterator, Optional
+from typing import Callable, ContextManager, Dict, Iterator, Optional
 
 from .bridge import Bridge
+from .errors import BridgeError
 
 Attributes = Optional[Dict[str, str]]
 
 
 class Log:
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, on_failed_subtest: Callable[[Exception], bool]) -> None:
         self._bridge = bridge
+        #: Hears why a subtest failed; true when the test goes on nevertheless.
+        self._on_failed_subtest = on_failed_subtest
 
     def _write(self, level: str, message: str, attributes: Attributes = None) -> None:
         machine = (attributes or {}).get("machine")
@@ -51,4 +54,5 @@ class Log:
                 yield
         except Exception as error:
             self._write("error", f'Test "{name}" failed with error: "{error}"')
-            raise
+            if isinstance(error, BridgeError) or not self._on_failed_subtest(error):
+                raise

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ContextManager, Dict, Mapping, Optional, Tuple, Union
 
-from .bridge import Answer, Bridge
+from .bridge import Answer
 from .conditions import check_conditions
+from .console import ConsoleMethods
+from .deprecations import deprecated
 from .durations import DEFAULT_TIMEOUT, Duration, optional_seconds, seconds_of
+from .monitor import MonitorMethods
 
 Text = Union[str, bytes]
 
@@ -23,18 +26,8 @@ class Checkpoint:
         self.number = number
 
 
-class Machine:
+class Machine(ConsoleMethods, MonitorMethods):
     """One machine. Its methods may be called from several threads at once."""
-
-    def __init__(self, bridge: Bridge, name: str) -> None:
-        self._bridge = bridge
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<Machine {self.name}>"
-
-    def _call(self, operation: str, parts: Tuple[bytes, ...] = (), **args: Any) -> Answer:
-        return self._bridge.call(operation, {"machine": self.name, **args}, parts)
 
     def _command(
         self,
@@ -120,7 +113,7 @@ class Machine:
 
     def sleep(self, secs: Optional[Duration] = None, duration: Optional[Duration] = None) -> None:
         """Sleeps by the guest's own clock."""
-        given = secs if secs is not None else duration
+        given = secs if duration is None else duration
         if given is None:
             raise TypeError("sleep() needs a duration")
         self.succeed(f"sleep {seconds_of(given):g}")
@@ -188,12 +181,12 @@ class Machine:
     # Copies
 
     def copy_from_host(self, source: str, target: str) -> None:
-        """Copies a file or tree of the host to `target` in the guest. Any size, with no share."""
-        self._call("copyFromHost", source=str(source), target=str(target))
+        """Copies a file or tree of the host to `target` in the guest, or into it where it is a folder. Any size, with no share."""
+        self._call("copyFromHost", source=str(source), target=str(target), intoFolder=True)
 
     def copy_from_host_via_shell(self, source: str, target: str) -> None:
-        """The same: copies need neither a share nor a shell."""
-        self.copy_from_host(source, target)
+        """Copies a file of the host to `target` in the guest, which names the copy itself. Any size."""
+        self._call("copyFromHost", source=str(source), target=str(target), intoFolder=False)
 
     def copy_from_machine(self, source: str, target_dir: str = "") -> None:
         """Copies a file or tree of the guest into the output folder, below `target_dir`."""
@@ -201,6 +194,7 @@ class Machine:
 
     def copy_from_vm(self, source: str, target_dir: str = "") -> None:
         """An old name of `copy_from_machine`."""
+        deprecated("copy_from_vm is an old name: call copy_from_machine")
         self.copy_from_machine(source, target_dir)
 
     # Life cycle
@@ -255,11 +249,11 @@ class Machine:
         """Makes a port of the guest reachable on the host's loopback; gives the host's port (0 asks for a free one)."""
         return self._call("forwardPort", hostPort=host_port, guestPort=guest_port).value
 
-    # The report and the console
+    def release(self) -> None:
+        """Ends the machine at once."""
+        self._call("crash")
 
-    def get_console_log(self) -> str:
-        """The serial console's text since the first boot."""
-        return self._call("getConsoleLog").value
+    # The report
 
     def log(self, msg: str) -> None:
         """Writes a line to the report."""

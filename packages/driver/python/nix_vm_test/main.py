@@ -8,8 +8,12 @@ import socket
 import sys
 import threading
 
+from .attended import Attended
 from .bridge import Bridge
+from .deprecations import report_warnings
+from .driver import Driver
 from .errors import BridgeError
+from .log import Log
 from .script import load_script
 from .symbols import symbols_of
 
@@ -35,13 +39,25 @@ def _serve_script() -> None:
         bridge.send({"type": "loaded", "failure": script})
         return
     bridge.send({"type": "loaded", "failure": None})
+    session = order.get("session")
+    attended = None if session is None else Attended(bridge, **session)
     # The machines are there.
     bridge.receive()
     threading.Thread(target=bridge.serve, name="bridge", daemon=True).start()
-    symbols = symbols_of(bridge, order["machines"], lambda: script.execute(symbols))
-    failure = script.run(symbols)
+    keeps_going = order["keepGoing"]
+    log = Log(bridge, script.go_on if keeps_going else lambda _: False)
+    report_warnings(log.warning)
+
+    def test_script() -> None:
+        if attended is not None:
+            script.read_again()
+        script.execute(symbols)
+
+    driver = Driver(bridge, log, order["machines"], order["vlans"], test_script)
+    symbols = symbols_of(driver)
+    failures = script.run(symbols) if attended is None else attended.run(script, symbols)
     main_thread = threading.main_thread()
     left = [thread.name for thread in threading.enumerate() if thread is not main_thread and not thread.daemon]
-    bridge.send({"type": "finished", "failure": failure, "threads": left})
+    bridge.send({"type": "finished", "failures": failures, "threads": left})
     # The verdict is told: threads that the script left running must not keep the test.
     os._exit(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Callable, Optional
 
+from .deprecations import deprecated
 from .durations import DEFAULT_TIMEOUT, Duration, seconds_of
 from .errors import RequestedAssertionFailed
 
@@ -18,6 +19,8 @@ def retry(
     timeout: Optional[Duration] = None,
 ) -> None:
     """Calls `fn(False)` until it is true; after the deadline once more `fn(True)`, which may tell what it sees."""
+    if timeout_seconds is not None:
+        deprecated("retry(timeout_seconds=…) is an old form: give timeout=timedelta(seconds=…)")
     given = timeout if timeout is not None else timeout_seconds
     limit = seconds_of(DEFAULT_TIMEOUT if given is None else given)
     begin = time.monotonic()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import unittest
-from typing import Any, Callable, Dict, Sequence
+from typing import Any, Dict
 
 from .bridge import Bridge
 from .conditions import PollingCondition, polling_condition
+from .debugger import Debug
+from .driver import Driver, VLan
 from .errors import CommandTimedOut, MachineError, PollingConditionError, RequestedAssertionFailed
-from .log import Log
 from .machine import Checkpoint, Machine
 from .retrying import retry
 
@@ -27,45 +28,39 @@ def identifier(name: str) -> str:
     return re.sub(r"[^0-9A-Za-z_]", "_", name)
 
 
-def symbols_of(bridge: Bridge, names: Sequence[str], test_script: Callable[[], None]) -> Dict[str, Any]:
-    """The namespace of a script on the machines of these names."""
-    machines = [Machine(bridge, name) for name in names]
-    log = Log(bridge)
-
-    def start_all() -> None:
-        """Starts all machines; waits until they are ready."""
-        bridge.call("startAll")
-
-    def join_all() -> None:
-        """Waits until all machines have ended."""
-        for machine in machines:
-            machine.wait_for_shutdown()
-
-    def serial_stdout(shown: bool) -> Callable[[], None]:
-        def switch() -> None:
-            bridge.call("serialStdout", {"shown": shown})
-
-        return switch
-
+def symbols_of(driver: Driver) -> Dict[str, Any]:
+    """The namespace of a script."""
     symbols: Dict[str, Any] = {}
-    if len(machines) == 1:
-        symbols["machine"] = symbols["vm"] = machines[0]
-    symbols.update((identifier(machine.name), machine) for machine in machines)
+    if len(driver.machines) == 1:
+        symbols["machine"] = symbols["vm"] = driver.machines[0]
+    symbols.update((identifier(machine.name), machine) for machine in driver.machines)
+    symbols.update((f"vlan{vlan.nr}", vlan) for vlan in driver.vlans)
     symbols.update(
-        machines=machines,
-        start_all=start_all,
-        join_all=join_all,
-        test_script=test_script,
-        run_tests=test_script,
-        subtest=log.subtest,
+        driver=driver,
+        machines=driver.machines,
+        machines_qemu=driver.machines_qemu,
+        machines_nspawn=driver.machines_nspawn,
+        vlans=driver.vlans,
+        start_all=driver.start_all,
+        join_all=driver.join_all,
+        test_script=driver.test_script,
+        run_tests=driver.run_tests,
+        create_machine=driver.create_machine,
+        dump_machine_ssh=driver.dump_machine_ssh,
+        subtest=driver.subtest,
+        serial_stdout_on=driver.serial_stdout_on,
+        serial_stdout_off=driver.serial_stdout_off,
         retry=retry,
         polling_condition=polling_condition,
-        log=log,
+        log=driver.log,
+        debug=Debug(driver.log),
         t=_Assertions(),
         os=os,
-        serial_stdout_on=serial_stdout(True),
-        serial_stdout_off=serial_stdout(False),
         Machine=Machine,
+        BaseMachine=Machine,
+        QemuMachine=Machine,
+        Driver=Driver,
+        VLan=VLan,
         Checkpoint=Checkpoint,
         PollingCondition=PollingCondition,
         RequestedAssertionFailed=RequestedAssertionFailed,

@@ -15,13 +15,21 @@ export const Call = Schema.Struct({
 })
 export type Call = typeof Call.Type
 
+/** Answers a question that the driver asked about a call. */
+export const Answer = Schema.Struct({ type: Schema.Literal("answer"), question: Schema.Int, value: Schema.Unknown })
+
+/** The script does not wait for a call any more: what it does is to end. */
+export const Cancel = Schema.Struct({ type: Schema.Literal("cancel"), id: Schema.Int })
+
 /** An exception that ended the script. */
 export const ScriptFailure = Schema.Struct({
   /** The exception's class. */
   kind: Schema.String,
   message: Schema.String,
-  /** The script's own frames, innermost first. */
-  frames: Schema.Array(Schema.Struct({ line: Schema.Int, function: Schema.String })),
+  /** Frames of the script and its modules, innermost first. */
+  frames: Schema.Array(
+    Schema.Struct({ file: Schema.String, line: Schema.Int, function: Schema.String, source: Schema.String })
+  ),
   /** The traceback as the log shows it. */
   lines: Schema.Array(Schema.String),
   /** The number of the driver's own error that the script let through. */
@@ -37,10 +45,11 @@ export const Loaded = Schema.Struct({ type: Schema.Literal("loaded"), failure: S
 /** The last message: the script has ended. */
 export const Finished = Schema.Struct({
   type: Schema.Literal("finished"),
-  failure: Schema.NullOr(ScriptFailure),
+  /** What failed in it: parts after which it went on, and what ended it. */
+  failures: Schema.Array(ScriptFailure),
   /** Names of threads that the script left running. */
   threads: Schema.Array(Schema.String)
 })
 
-export const BridgeMessage = Schema.Union([Hello, Loaded, Call, Finished])
+export const BridgeMessage = Schema.Union([Hello, Loaded, Call, Answer, Cancel, Finished])
 export type BridgeMessage = typeof BridgeMessage.Type

@@ -17,6 +17,8 @@ export interface Answer {
 export interface CallContext extends ScriptHost {
   /** Byte strings that came with the call. */
   readonly parts: ReadonlyArray<Uint8Array>
+  /** Asks the script that waits for the call. */
+  readonly ask: (value: Schema.Json, parts?: ReadonlyArray<Uint8Array>) => Effect.Effect<unknown>
 }
 
 /** What an operation may fail with; its resources live as long as the script. */

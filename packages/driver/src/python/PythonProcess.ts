@@ -26,11 +26,15 @@ export interface PythonProcess {
   /** In order; `Ended` is the last. */
   readonly received: Queue.Dequeue<FromPython>
   readonly version: string
+  /** Sends it a signal. */
+  readonly signal: (signal: NodeJS.Signals) => void
 }
 
 export interface PythonProcessOptions {
   /** A name on PATH or a path. */
   readonly command: string
+  /** It has the driver's terminal in place of streams of its own. Default: false. */
+  readonly onTerminal?: boolean
   /** Text that the script writes to its own stdout or stderr, as it comes. */
   readonly onOutput: (stream: "stdout" | "stderr", chunk: Uint8Array) => void
 }
@@ -64,6 +68,7 @@ export const startPython = Effect.fn("driver.startPython")(function* (
       command,
       args: ["-u", path.join(folder, "run.py")],
       env: { PYTHONIOENCODING: "utf-8" },
+      onTerminal: options.onTerminal,
       onStdout: (chunk) => options.onOutput("stdout", chunk),
       onStderr: (chunk) => options.onOutput("stderr", chunk),
       withSocket: true
@@ -100,6 +105,7 @@ export const startPython = Effect.fn("driver.startPython")(function* (
   return {
     version,
     received,
+    signal: (signal) => Effect.runFork(child.signal(signal)),
     send: (header, parts) => {
       for (const chunk of encodeFrame(header, parts)) socket.write(chunk)
     }

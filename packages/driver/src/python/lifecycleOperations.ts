@@ -1,7 +1,9 @@
 /** A machine's life, as a Python script asks for it. */
 import type { Checkpoint } from "@nix-vm-test/core/machine/Checkpoint"
 import type { Machine } from "@nix-vm-test/core/machine/Machine"
+import { MachineError } from "@nix-vm-test/core/machine/MachineError"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { BadCall } from "./BadCall.ts"
 import type { Operation } from "./Operation.ts"
@@ -12,8 +14,26 @@ const none = Schema.Struct({})
 /** Starts without waiting, as NixOS' driver does; a failure shows where the machine is used. */
 const begin = (machine: Machine) => Effect.forkScoped(Effect.ignore(machine.start()))
 
+/** All at once. What fails is told for each; the first failure is the call's. */
+const startAll = Effect.fnUntraced(function* (machines: ReadonlyArray<Machine>) {
+  const results = yield* Effect.forEach(machines, (machine) => Effect.result(machine.start()), {
+    concurrency: "unbounded"
+  })
+  const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
+  const [first, ...others] = failures
+  if (first === undefined) return
+  return yield* new MachineError({
+    machine: first.machine,
+    reason: first.reason,
+    evidence: [
+      ...others.flatMap(({ machine, message, evidence }) => [{ title: machine, text: message }, ...evidence]),
+      ...first.evidence
+    ]
+  })
+})
+
 const powerOperations = {
-  startAll: operation(none, (_, { machines }) => Effect.as(Effect.forEach(Object.values(machines), begin), {})),
+  startAll: operation(none, (_, { machines }) => Effect.as(startAll(Object.values(machines)), {})),
   begin: machineOperation(none, (machine) => Effect.as(begin(machine), {})),
   start: machineOperation(none, (machine) => Effect.as(machine.start(), {})),
   shutdown: machineOperation(none, (machine) => Effect.as(machine.shutdown(), {})),

@@ -1,16 +1,17 @@
 /** A Python script as the body of a test: a CPython beside the driver, whose calls are answered by the machines' own operations. */
 import { ChildProcesses } from "@nix-vm-test/core/host/ChildProcesses"
-import type { OperationError } from "@nix-vm-test/core/machine/MachineContext"
-import { CurrentStep } from "@nix-vm-test/core/machine/Steps"
 import { TestFailure } from "@nix-vm-test/core/machine/TestFailure"
 import type { HostedBody, RunHosted, ScriptHost } from "@nix-vm-test/core/script/TestDefinition"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import { BadCall } from "./BadCall.ts"
-import type { Call, ScriptFailure } from "./BridgeMessage.ts"
-import { makeOperations } from "./operations.ts"
+import { failWithAll } from "@nix-vm-test/core/script/runScript"
+import type { Session } from "../interactive/Session.ts"
+import { historyFolder } from "../interactive/Session.ts"
+import { takeSignals } from "../interactive/takeSignals.ts"
+import type { ScriptFailure } from "./BridgeMessage.ts"
 import { pythonFailure } from "./pythonFailure.ts"
 import type { PythonProcess } from "./PythonProcess.ts"
+import { makeScriptCalls } from "./ScriptCalls.ts"
 import { startPython } from "./PythonProcess.ts"
 import type { PythonScript } from "./PythonScript.ts"
 import { ScriptOutput } from "./ScriptOutput.ts"
@@ -19,8 +20,14 @@ export interface PythonBodyOptions {
   readonly script: PythonScript
   /** Names of the machines that the script finds in its namespace. */
   readonly machines: ReadonlyArray<string>
+  /** Numbers of the networks that have one, as scripts know them. */
+  readonly vlans?: ReadonlyArray<number> | undefined
   /** The interpreter: a name on PATH or a path. */
   readonly command: string
+  /** A failed subtest does not end the script. Default false. */
+  readonly keepGoing?: boolean | undefined
+  /** A person who works with it; without, the script runs by itself. */
+  readonly session?: Session | undefined
 }
 
 /** The interpreter ended, or spoke nonsense, before the script had come to its end: `os._exit`, a signal, a crash. */
@@ -30,50 +37,8 @@ const vanished = (detail: string): TestFailure =>
     evidence: []
   })
 
-const errorKind = (error: OperationError): "assertion" | "timeout" | "machine" => {
-  if (error._tag === "MachineError") return "machine"
-  const { _tag } = error.reason
-  return _tag === "CommandTimedOut" || _tag === "WaitTimedOut" ? "timeout" : "assertion"
-}
-
-/** Answers the calls of one script. */
-const makeAnswerer = (python: PythonProcess, host: ScriptHost) => {
-  const operations = makeOperations()
-  const known = new Map<number, OperationError>()
-  const refuse = (id: number, error: OperationError | BadCall) =>
-    Effect.sync(() => {
-      if (error._tag === "BadCall") {
-        python.send({ type: "error", id, kind: error.kind, message: error.detail })
-        return
-      }
-      known.set(id, error)
-      python.send({ type: "error", id, kind: errorKind(error), message: error.detail, failure: id })
-    })
-  const answer = ({ id, operation, args, step }: Call, parts: ReadonlyArray<Uint8Array>) => {
-    const run = operations.get(operation)
-    const done =
-      run === undefined
-        ? Effect.fail(new BadCall({ kind: "value", detail: `the driver knows no operation ${operation}` }))
-        : run(args, { ...host, parts })
-    return done.pipe(
-      Effect.provideService(CurrentStep, step),
-      // A defect of ours must not leave the script waiting.
-      Effect.catchDefect((defect) =>
-        Effect.fail(new BadCall({ kind: "internal", detail: `${operation}: ${String(defect)}` }))
-      ),
-      Effect.matchEffect({
-        onFailure: (error) => refuse(id, error),
-        onSuccess: (value) =>
-          Effect.sync(() => python.send({ type: "result", id, value: value.value ?? null }, value.parts))
-      })
-    )
-  }
-  return { answer, known }
-}
-
 interface Opened {
   readonly python: PythonProcess
-  readonly script: PythonScript
   readonly output: ScriptOutput
 }
 
@@ -81,8 +46,8 @@ const reportFailure = Effect.fnUntraced(function* (host: ScriptHost, failure: Sc
   for (const line of failure.lines) yield* host.bus.publish({ _tag: "Log", level: "error", text: `!!! ${line}` })
 })
 
-const runOpened = Effect.fnUntraced(function* ({ python, script, output }: Opened, host: ScriptHost) {
-  const { answer, known } = makeAnswerer(python, host)
+const runOpened = Effect.fnUntraced(function* ({ python, output }: Opened, host: ScriptHost) {
+  const { serve, known } = makeScriptCalls(python, host)
   output.publishTo(host.bus)
   yield* Effect.addFinalizer(() => Effect.sync(() => output.flush()))
   python.send({ type: "run" })
@@ -90,7 +55,7 @@ const runOpened = Effect.fnUntraced(function* ({ python, script, output }: Opene
     const next = yield* Queue.take(python.received)
     if (next._tag === "Ended") return yield* vanished(next.detail)
     const { message, parts } = next
-    if (message.type === "call") yield* Effect.forkScoped(answer(message, parts))
+    yield* serve(message, parts)
     if (message.type !== "finished") continue
     for (const thread of message.threads) {
       yield* host.bus.publish({
@@ -99,28 +64,48 @@ const runOpened = Effect.fnUntraced(function* ({ python, script, output }: Opene
         text: `the script left thread "${thread}" running; it was ended`
       })
     }
-    if (message.failure === null) return
-    yield* reportFailure(host, message.failure)
-    return yield* pythonFailure({ script, failure: message.failure, known })
+    for (const failure of message.failures) yield* reportFailure(host, failure)
+    return yield* failWithAll(message.failures.map((failure) => pythonFailure({ failure, known })))
   }
 }, Effect.scoped)
 
-const open = Effect.fnUntraced(function* ({ script, machines, command }: PythonBodyOptions) {
+/** While it runs, the terminal is Python's. */
+const runAttended = Effect.fnUntraced(function* (opened: Opened, session: Session, host: ScriptHost) {
+  const { python } = opened
+  yield* session.output.divert((text) => python.send({ type: "show", text }))
+  yield* takeSignals((signal) => {
+    if (signal !== "SIGTSTP") python.signal(signal)
+  })
+  return yield* runOpened(opened, host)
+}, Effect.scoped)
+
+const open = Effect.fnUntraced(function* (options: PythonBodyOptions) {
+  const { script, machines, vlans = [], command, keepGoing = false, session } = options
   const output = new ScriptOutput()
-  const python = yield* startPython({ command, onOutput: output.push })
+  const python = yield* startPython({ command, onOutput: output.push, onTerminal: session !== undefined })
   const { file, text, directory } = script
-  python.send({ type: "load", script: { file, text, directory: directory ?? null }, machines })
+  python.send({
+    type: "load",
+    script: { file, text, directory: directory ?? null },
+    machines,
+    vlans,
+    keepGoing,
+    session: session === undefined ? null : { when: session.when, folder: historyFolder() }
+  })
   const loaded = yield* Queue.take(python.received)
   if (loaded._tag === "Ended") return yield* vanished(loaded.detail)
   if (loaded.message.type === "loaded" && loaded.message.failure !== null) {
-    return yield* Effect.fail<Error>(pythonFailure({ script, failure: loaded.message.failure, known: new Map() }))
+    return yield* Effect.fail<Error>(pythonFailure({ failure: loaded.message.failure, known: new Map() }))
   }
-  const run: RunHosted = (host) => runOpened({ python, script, output }, host)
+  const opened: Opened = { python, output }
+  const run: RunHosted = (host) =>
+    session === undefined ? runOpened(opened, host) : runAttended(opened, session, host)
   return run
 })
 
 /** The body of a test whose script is Python. */
 export const pythonBody = (options: PythonBodyOptions): HostedBody => ({
   style: "hosted",
+  isAttended: options.session !== undefined,
   open: Effect.provide(open(options), ChildProcesses.layer)
 })

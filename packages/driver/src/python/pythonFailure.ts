@@ -1,15 +1,8 @@
 /** What ended a Python script, as a failure of the test. */
-import type { ScriptFrame } from "@nix-vm-test/core/events/Event"
 import { placeInScript } from "@nix-vm-test/core/machine/callSite"
 import type { OperationError } from "@nix-vm-test/core/machine/MachineContext"
 import { TestFailure } from "@nix-vm-test/core/machine/TestFailure"
 import type { ScriptFailure } from "./BridgeMessage.ts"
-import type { PythonScript } from "./PythonScript.ts"
-
-const frameOf = (script: PythonScript, line: number): ScriptFrame => {
-  const source = script.text.split("\n")[line - 1]?.trim()
-  return { file: script.file, line, column: 1, ...(source === undefined ? {} : { source }) }
-}
 
 const reasonOf = ({ kind, message, exitCode }: ScriptFailure): TestFailure["reason"] =>
   exitCode === undefined
@@ -17,20 +10,19 @@ const reasonOf = ({ kind, message, exitCode }: ScriptFailure): TestFailure["reas
     : { _tag: "ScriptExited", call: "sys.exit", exitCode }
 
 export interface PythonFailureOptions {
-  readonly script: PythonScript
   readonly failure: ScriptFailure
   /** The driver's own errors that went to the script, by number. */
   readonly known: ReadonlyMap<number, OperationError>
 }
 
 /** An error of ours that the script let through comes back as itself, with its evidence. */
-export const pythonFailure = ({ script, failure, known }: PythonFailureOptions): OperationError => {
+export const pythonFailure = ({ failure, known }: PythonFailureOptions): OperationError => {
   const error =
     (failure.failure === null ? undefined : known.get(failure.failure)) ??
     new TestFailure({ reason: reasonOf(failure), evidence: [] })
   placeInScript(
     error,
-    failure.frames.map(({ line }) => frameOf(script, line))
+    failure.frames.map(({ file, line, source }) => ({ file, line, column: 1, ...(source === "" ? {} : { source }) }))
   )
   return error
 }

@@ -1,9 +1,9 @@
-/** What a Python script says to the report, and reads of the console. */
+/** What a Python script says to the report, and how the report shows consoles. */
 import { CurrentStep } from "@nix-vm-test/core/machine/Steps"
 import { LogLevel } from "@nix-vm-test/core/events/Event"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { machineOperation, operation } from "./Operation.ts"
+import { operation } from "./Operation.ts"
 
 const Line = Schema.Struct({ level: LogLevel, text: Schema.String, machine: Schema.NullOr(Schema.String) })
 
@@ -22,7 +22,7 @@ export const reportOperations = {
       return {}
     })
   ),
-  getConsoleLog: machineOperation(Schema.Struct({}), (machine) =>
-    Effect.map(machine.getConsoleLog(), (value) => ({ value }))
+  serialStdout: operation(Schema.Struct({ shown: Schema.Boolean }), ({ shown }, { bus }) =>
+    Effect.as(bus.publish({ _tag: "ConsolesShown", shown }), {})
   )
 }
