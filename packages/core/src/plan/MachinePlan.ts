@@ -29,13 +29,15 @@ export interface FilePlan {
   readonly mode?: number | undefined
 }
 
-/** An empty disk that is made for the run. */
+/** A disk that is made for the run. */
 export interface ExtraDiskPlan {
   /** Its serial number: `/dev/disk/by-id/virtio-NAME` in the guest. */
   readonly name: string
-  /** An empty qcow2; to be made before the start. */
+  /** A qcow2; to be made before the start. */
   readonly path: string
   readonly bytes: number
+  /** Another disk, whose content it has and which stays as it is; absent: it is empty. */
+  readonly base?: { readonly path: string; readonly format: "qcow2" | "raw" } | undefined
 }
 
 /** The root disk: an overlay over the image. */

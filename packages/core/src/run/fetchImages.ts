@@ -20,6 +20,7 @@ export const fetchImages = Effect.fn("run.fetchImages")(function* (options: {
 }) {
   const catalog = yield* ImageCatalog
   const store = yield* ImageStore
+  const { timeouts } = options.spec
   const bus = yield* EventBus
   const references = Object.entries(options.spec.machines).map(([machine, { image }]) => ({
     machine,
@@ -33,7 +34,7 @@ export const fetchImages = Effect.fn("run.fetchImages")(function* (options: {
       const image = yield* catalog.resolve(reference, options.host.architecture)
       yield* warnOfEndOfLife(image)
       const stored = yield* store.materialize(image, bus.publishUnsafe)
-      return [key, yield* prepareImage({ image: stored, host: options.host })] as const
+      return [key, yield* prepareImage({ image: stored, host: options.host, bootLimit: timeouts.boot })] as const
     }),
     { concurrency: "unbounded" }
   )

@@ -4,33 +4,35 @@
  */
 import { createHash } from "node:crypto"
 import { agentUnit } from "@nix-vm-test/agent/AgentUnit"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { MachinePhase } from "../events/Event.ts"
 import { EventBus, type EventBusShape } from "../events/EventBus.ts"
-import { makeRunDirectory } from "../host/RunDirectory.ts"
 import { evidenceOf } from "../machine/evidence.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
 import { inIncarnation } from "../machine/MachineContext.ts"
+import type { MachineError } from "../machine/MachineError.ts"
 import { settle } from "../machine/settleScript.ts"
 import { noCloudSeed } from "../plan/entry/noCloudSeed.ts"
 import type { HostFacts } from "../plan/HostFacts.ts"
-import { planTest } from "../plan/planTest.ts"
 import type { StoredImage } from "../plan/StoredImage.ts"
 import { Qemu } from "../qemu/Qemu.ts"
-import { decodeSpec } from "../spec/decodeSpec.ts"
 import { keepPrepared, lockPrepared, lookUpPrepared } from "../store/preparedImages.ts"
 import { onlyPhases } from "./onlyPhases.ts"
-import { placeAgent } from "./placeAgent.ts"
+import { planOwnMachine } from "./planOwnMachine.ts"
 import { PreparationError } from "./PreparationError.ts"
+import { readDeadDisk } from "./readDeadDisk.ts"
 import { makeRunMachine, type RunMachine } from "./RunMachine.ts"
 import { makeSpeedFactor } from "./SpeedFactor.ts"
 
 export interface PrepareOptions {
   readonly image: StoredImage
   readonly host: HostFacts
+  /** Of the one boot, where the test that needs the image gives its boots one. */
+  readonly bootLimit?: Duration.Duration | undefined
 }
 
 /** The preparation's machine; its name is seen in errors only. */
@@ -61,7 +63,9 @@ export const needsPreparation = ({ installedAgent, image }: StoredImage): boolea
 
 /** Its key in the cache; changes with the image, with what is put into it, and with how. */
 export const preparedKey = (image: StoredImage): string => {
-  const recipe = [image.key, noCloudSeed(agentUnit().text), settle(image.image.facts), finish, powerOffCommand]
+  const { facts } = image.image
+  const seed = noCloudSeed({ init: facts.init, unit: agentUnit().text })
+  const recipe = [image.key, seed, settle(facts), finish, powerOffCommand]
   return `prepared-${createHash("sha256").update(JSON.stringify(recipe)).digest("hex")}`
 }
 
@@ -93,19 +97,6 @@ const preparationBus = (bus: EventBusShape, image: StoredImage): EventBusShape =
     const reached = steps.findIndex((step) => step === phase)
     if (reached >= 0) report(bus, image, reached + 1)
   })
-
-const planPreparation = Effect.fnUntraced(function* ({ image, host }: PrepareOptions) {
-  const runDirectory = yield* makeRunDirectory()
-  const agent = yield* placeAgent({ runDirectory, architecture: host.architecture })
-  const spec = yield* Effect.fromResult(
-    decodeSpec({ spec: { machines: { [machineName]: { image: { file: image.path } } } }, origin: "the preparation" })
-  )
-  const images = { [machineName]: image }
-  const plan = yield* Effect.fromResult(
-    planTest({ spec, images, host, runDirectory, baseDirectory: runDirectory, agent })
-  )
-  return plan
-})
 
 const failureOf = (options: PrepareOptions, machine: RunMachine) => ({
   image: options.image.image.id,
@@ -163,35 +154,33 @@ const powerOff = Effect.fnUntraced(function* (options: PrepareOptions, machine: 
   yield* incarnation.ended
 })
 
+const notEntered = Effect.fnUntraced(function* (options: PrepareOptions, machine: RunMachine, error: MachineError) {
+  const logs = yield* readDeadDisk({ machine, host: options.host })
+  return yield* new PreparationError({
+    image: options.image.image.id,
+    reason: { _tag: "NotEntered", detail: error.message },
+    evidence: [...logs, ...error.evidence],
+    hint: "it needs cloud-init with the NoCloud data source; name its family and version if its agent can come another way"
+  })
+})
+
 /** Boots the image once; gives the overlay with what it wrote. */
 const boot = Effect.fnUntraced(function* (options: PrepareOptions, bus: EventBusShape) {
-  const { image, host } = options
-  const plan = yield* planPreparation(options)
+  const { image, host, bootLimit } = options
+  const { machine: plan, limits, runDirectory } = yield* planOwnMachine({ ...options, name: machineName })
   const speed = makeSpeedFactor(host.accelerator)
-  const [machinePlan] = plan.machines
-  if (machinePlan === undefined) return yield* Effect.die(new Error("the preparation has no machine"))
   const machine = yield* makeRunMachine({
-    plan: machinePlan,
-    limits: plan.limits,
+    plan,
+    limits: bootLimit === undefined ? limits : { ...limits, boot: { duration: bootLimit, scales: false } },
     speed,
-    outputDirectory: plan.runDirectory
+    outputDirectory: runDirectory
   }).pipe(Effect.provideService(EventBus, preparationBus(bus, image)))
   report(bus, image, 0)
-  const incarnation = yield* machine.power.running.pipe(
-    Effect.mapError(
-      (error) =>
-        new PreparationError({
-          image: image.image.id,
-          reason: { _tag: "NotEntered", detail: error.message },
-          evidence: error.evidence,
-          hint: "it needs cloud-init with the NoCloud data source; name its family and version if its agent can come another way"
-        })
-    )
-  )
+  const incarnation = yield* machine.power.running.pipe(Effect.catch((error) => notEntered(options, machine, error)))
   yield* awaitCloudInit(options, machine, incarnation, speed.factor())
   report(bus, image, steps.length + 1)
   yield* powerOff(options, machine, incarnation)
-  return machinePlan.disk.overlay
+  return plan.disk.overlay
 })
 
 const prepare = Effect.fnUntraced(function* (options: PrepareOptions) {

@@ -22,6 +22,7 @@ import { failureOf } from "./failureOf.ts"
 import type { OpenMachinesOptions } from "./openMachines.ts"
 import { openMachines } from "./openMachines.ts"
 import type { RunMachine } from "./RunMachine.ts"
+import { withLastWords } from "./withLastWords.ts"
 
 export interface RunTestOptions extends OpenMachinesOptions {
   readonly body: TestBody
@@ -85,7 +86,8 @@ const runScripted = Effect.fnUntraced(function* (options: RunTestOptions) {
         addMachine(options, name, spec).pipe(Scope.provide(scope), Effect.provideContext(services))
       )
   })
-  const exit = yield* Effect.exit(blameEmulation(onNetworks(script, networks), machines)).pipe(
+  const explained = withLastWords(blameEmulation(onNetworks(script, networks), machines), machines)
+  const exit = yield* Effect.exit(explained).pipe(
     // Before the machines' scopes close, or a start that is under way would see its QEMU die.
     Effect.ensuring(Fiber.interrupt(starting))
   )

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { ChildProcesses } from "../host/ChildProcesses.ts"
+import type { ExtraDiskPlan } from "../plan/MachinePlan.ts"
 import { hostRefusal } from "./hostRefusal.ts"
 import { ImageError } from "./ImageError.ts"
 import { longestBasePath, qcowContent } from "./qcowContent.ts"
@@ -176,12 +177,12 @@ export const createOverlay = Effect.fn("Qcow.createOverlay")(function* (
   yield* Effect.mapError(fs.writeFile(path, content), hostRefusal({ operation: "write", path }))
 })
 
-/** Makes an empty qcow2, in place of a file that is there. */
-export const createDisk = Effect.fn("Qcow.createDisk")(function* (options: {
-  readonly path: string
-  readonly bytes: number
-}): Effect.fn.Return<void, ImageError, FileSystem.FileSystem> {
-  const { path, bytes } = options
+/** Makes a qcow2 in place of a file that is there: an empty one, or one with the content of its base. */
+export const createDisk = Effect.fn("Qcow.createDisk")(function* (
+  options: Pick<ExtraDiskPlan, "path" | "bytes" | "base">
+): Effect.fn.Return<void, ImageError, FileSystem.FileSystem> {
+  const { path, bytes, base } = options
+  if (base !== undefined) return yield* createOverlay({ path, base: { ...base, virtualSize: bytes } })
   const fs = yield* FileSystem.FileSystem
   yield* Effect.mapError(fs.writeFile(path, qcowContent({ size: bytes })), hostRefusal({ operation: "write", path }))
 })

@@ -63,6 +63,16 @@ describe("entry", () => {
     assert.include(machine.argv, "if=none,id=seed,file=/run/user/1000/nvt-Ab12Cd/m1.seed,format=raw,readonly=on")
   })
 
+  it.each([
+    ["openrc", "::respawn:/usr/local/sbin/nix-vm-test-agent"],
+    ["sysvinit", "nvt:2345:respawn:/usr/local/sbin/nix-vm-test-agent"]
+  ] as const)("by cloud-init has %s start the agent from its table", (init, line) => {
+    const entry = Result.getOrThrow(planOne({}, { image: storedImage({ entry: "nocloud", init }) })).entry
+    const data = entry.strategy === "nocloud" ? entry.seed.files["user-data"] : ""
+    assert.include(data, `echo '${line}' >> /etc/inittab\nkill -HUP 1\n`)
+    assert.notInclude(data, "systemctl")
+  })
+
   it("of a prepared image is no longer by cloud-init", () => {
     const image = storedImage({ entry: "nocloud", installedAgent: true })
     assert.strictEqual(Result.getOrThrow(planOne({}, { image })).entry.strategy, "installed")

@@ -3,7 +3,7 @@ import type { HostFacts } from "@nix-vm-test/core/plan/HostFacts"
 import { planTest } from "@nix-vm-test/core/plan/planTest"
 import type { StoredImage } from "@nix-vm-test/core/plan/StoredImage"
 import { decodeSpec } from "@nix-vm-test/core/spec/decodeSpec"
-import type { EntryStrategy } from "@nix-vm-test/core/spec/Image"
+import type { EntryStrategy, ImageFacts } from "@nix-vm-test/core/spec/Image"
 import type { MachineSpecInput } from "@nix-vm-test/core/spec/MachineSpec"
 import type { TestSpecInput } from "@nix-vm-test/core/spec/TestSpec"
 import * as Result from "effect/Result"
@@ -23,13 +23,14 @@ export const host = (changes: Partial<HostFacts> = {}): HostFacts => ({
 
 export const storedImage = (
   changes: Partial<StoredImage> & {
+    readonly init?: ImageFacts["init"]
     readonly entry?: EntryStrategy
     readonly cpuLevel?: 1 | 2 | 3
     readonly ninep?: boolean
     readonly virtiofs?: boolean
   } = {}
 ): StoredImage => {
-  const { entry = "installed", cpuLevel = 1, ninep = true, virtiofs = true, ...rest } = changes
+  const { init = "systemd", entry = "installed", cpuLevel = 1, ninep = true, virtiofs = true, ...rest } = changes
   return {
     image: {
       id: "debian:12",
@@ -39,7 +40,7 @@ export const storedImage = (
       sources: [{ _tag: "Packages", recipe: "debian-12" }],
       format: "qcow2",
       facts: {
-        init: "systemd",
+        init,
         entry,
         ninep,
         virtiofs,

@@ -13,7 +13,7 @@ layer(storeServices, { excludeTestServices: true })("seed disk", (it) => {
       const processes = yield* ChildProcesses
       const folder = yield* fs.makeTempDirectoryScoped()
       const disk = `${folder}/m1.seed`
-      const seed = noCloudSeed("[Service]\nExecStart=/bin/true\n")
+      const seed = noCloudSeed({ init: "systemd", unit: "[Service]\nExecStart=/bin/true\n" })
       yield* writeSeedDisk({ seed, path: disk })
       assert.deepStrictEqual(yield* fs.readDirectory(folder), ["m1.seed"])
       const run = (command: string, ...args: ReadonlyArray<string>) =>
@@ -28,7 +28,7 @@ layer(storeServices, { excludeTestServices: true })("seed disk", (it) => {
   it.effect("names the folder that can't be written", () =>
     Effect.gen(function* () {
       const path = `${yield* FileSystem.FileSystem.use((fs) => fs.makeTempDirectoryScoped())}/missing/m1.seed`
-      const error = yield* Effect.flip(writeSeedDisk({ seed: noCloudSeed(""), path }))
+      const error = yield* Effect.flip(writeSeedDisk({ seed: noCloudSeed({ init: "systemd", unit: "" }), path }))
       assert.include(error.message, path)
     })
   )

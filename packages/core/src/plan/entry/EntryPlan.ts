@@ -32,6 +32,6 @@ export const planEntry = (options: {
     case "tmpfiles":
       return { strategy, arguments: tmpfilesArguments(unit) }
     case "nocloud":
-      return { strategy, arguments: [], seed: noCloudSeed(unit), path: seedPath }
+      return { strategy, arguments: [], seed: noCloudSeed({ init: image.image.facts.init, unit }), path: seedPath }
   }
 }
