@@ -38,8 +38,12 @@ const agentTools = [
 const testTools = [
   // Its sanitizers are a package of their own.
   { tool: "clang", packages: ["clang", "libclang-rt-dev"] },
+  { tool: "pyflakes3", packages: ["pyflakes3"] },
+  { tool: "mypy", packages: ["mypy"] },
+  { tool: "ipython3", packages: ["ipython3"] },
   { tool: "gpg", packages: ["gnupg"] },
-  { tool: "gpgv", packages: ["gpgv"] }
+  { tool: "gpgv", packages: ["gpgv"] },
+  { tool: "openssl", packages: ["openssl"] }
 ]
 
 /** What a task needs of the system; tasks that are not named need nothing. @type {Readonly<Record<string, readonly SystemTool[]>>} */

@@ -75,6 +75,13 @@ export const TestSpec = Schema.Struct({
     .check(Schema.isMaxProperties(maximumMachines, { expected: `at most ${maximumMachines} networks` }))
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
   script: Schema.optionalKey(ScriptSpec),
+  skipLint: Schema.Boolean.annotate({ description: "The script is not linted by `nix-vm-test check`.", default: false }).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed(false))
+  ),
+  skipTypeCheck: Schema.Boolean.annotate({
+    description: "The script's types are not checked by `nix-vm-test check`.",
+    default: false
+  }).pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   timeouts: TimeoutsSpec.pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
   accel: Schema.Literals(["auto", "kvm", "tcg"])
     .annotate({ description: "auto: KVM where it works, else emulation.", default: "auto" })

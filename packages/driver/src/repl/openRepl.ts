@@ -24,15 +24,12 @@ const ofImage = Effect.fnUntraced(function* ({ target, memory, accel }: OpenRepl
   const machine = { distribution: target, version: Option.none(), cpus: Option.none(), diskSize: Option.none() }
   const written = yield* Effect.fromResult(shellSpec({ ...machine, memory, share: [], accel }))
   const spec = yield* Effect.fromResult(decodeSpec({ spec: { ...written, name: "repl" }, origin: "nix-vm-test repl" }))
-  return { spec, baseDirectory: process.cwd() }
+  return { spec, baseDirectory: process.cwd(), source: { language: "typescript", file: "<console>" } as const }
 })
 
 /** A script of another language is not this console's: its machines are. */
-const withReplBody = (test: LoadedTest, { session }: LoadTestOptions): LoadedTest => {
-  const { script } = test.spec
-  const isPython = script !== undefined && ("python" in script || script.file.endsWith(".py"))
-  return isPython && session !== undefined ? { ...test, body: replBody({ session }) } : test
-}
+const withReplBody = (test: LoadedTest, { session }: LoadTestOptions): LoadedTest =>
+  test.source.language === "python" && session !== undefined ? { ...test, body: replBody({ session }) } : test
 
 const load =
   (options: OpenReplOptions) =>

@@ -16,11 +16,18 @@ import { pythonScriptOfFile, pythonScriptOfText } from "../python/PythonScript.t
 import type { Session } from "../interactive/Session.ts"
 import { replBody } from "../repl/replBody.ts"
 import { importFailed } from "./importFailed.ts"
+import type { ImportOptions } from "./scriptModules.ts"
 import { importModule } from "./scriptModules.ts"
+
+/** What a test's script is written in, and where. */
+export type ScriptSource =
+  | { readonly language: "python"; readonly script: PythonScript }
+  | { readonly language: "typescript"; readonly file: string }
 
 export interface LoadedTest {
   readonly spec: TestSpec
   readonly body: TestBody
+  readonly source: ScriptSource
   /** Absolute; what relative paths of the spec start from. */
   readonly baseDirectory: string
 }
@@ -36,8 +43,8 @@ const neverLoaded = (file: string): TestFailure =>
 
 const scriptEndings = [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".tsx"]
 
-const importScript = Effect.fnUntraced(function* (file: string) {
-  const imported = importModule(file).pipe(
+const importScript = Effect.fnUntraced(function* (file: string, how: ImportOptions = {}) {
+  const imported = importModule(file, how).pipe(
     Effect.catch((error) => Effect.flatMap(importFailed(error, file), Effect.fail)),
     Effect.timeoutOrElse({
       duration: Duration.seconds(importLimitSeconds),
@@ -91,7 +98,8 @@ const fromDefinition = Effect.fnUntraced(function* (
   const spec = yield* Effect.fromResult(decodeSpec({ spec: named, origin: file }))
   yield* checkNames(spec)
   const body = bodyOf(definition.body, file, options)
-  return { spec, body, baseDirectory: path.dirname(file) } satisfies LoadedTest
+  const source = { language: "typescript", file } as const
+  return { spec, body, source, baseDirectory: path.dirname(file) } satisfies LoadedTest
 })
 
 export interface LoadTestOptions {
@@ -99,14 +107,24 @@ export interface LoadTestOptions {
   readonly session?: Session | undefined
 }
 
-const pythonOf = (spec: TestSpec, script: PythonScript, { session }: LoadTestOptions): TestBody =>
-  pythonBody({ script, machines: Object.keys(spec.machines), command: "python3", session })
+interface PythonTestOptions {
+  readonly spec: TestSpec
+  readonly script: PythonScript
+  readonly baseDirectory: string
+  readonly options: LoadTestOptions
+}
+
+const pythonTest = ({ spec, script, baseDirectory, options }: PythonTestOptions): LoadedTest => {
+  const { session } = options
+  const body = pythonBody({ script, machines: Object.keys(spec.machines), command: "python3", session })
+  return { spec, body, source: { language: "python", script }, baseDirectory }
+}
 
 /** The body of a script that this process runs, from its file. */
 const bodyOf = (body: ScriptBody, file: string, { session }: LoadTestOptions): TestBody =>
   session === undefined
     ? body
-    : replBody({ session, script: { body, read: Effect.map(importScript(file), (again) => again.body) } })
+    : replBody({ session, script: { body, read: Effect.map(importScript(file, { anew: true }), (again) => again.body) } })
 
 const fromSpec = Effect.fnUntraced(function* (file: string, text: string, options: LoadTestOptions) {
   const spec = yield* Effect.fromResult(decodeSpecJson({ text, origin: file }))
@@ -116,23 +134,16 @@ const fromSpec = Effect.fnUntraced(function* (file: string, text: string, option
   }
   yield* checkNames(spec)
   if ("python" in spec.script) {
-    return {
-      spec,
-      body: pythonOf(spec, pythonScriptOfText(spec.script.python), options),
-      baseDirectory
-    } satisfies LoadedTest
+    return pythonTest({ spec, script: pythonScriptOfText(spec.script.python), baseDirectory, options })
   }
   const script = path.resolve(baseDirectory, spec.script.file)
   yield* checkThere(script, `${file}: script`)
   if (script.endsWith(".py")) {
-    return {
-      spec,
-      body: pythonOf(spec, yield* pythonScriptOfFile(script), options),
-      baseDirectory
-    } satisfies LoadedTest
+    return pythonTest({ spec, script: yield* pythonScriptOfFile(script), baseDirectory, options })
   }
   const definition = yield* importScript(script)
-  return { spec, body: bodyOf(definition.body, script, options), baseDirectory } satisfies LoadedTest
+  const source = { language: "typescript", file: script } as const
+  return { spec, body: bodyOf(definition.body, script, options), source, baseDirectory } satisfies LoadedTest
 })
 
 const checkThere = (file: string, namedBy: string): Effect.Effect<void, UsageError> =>

@@ -91,23 +91,34 @@ const beyondNode: ReadonlyArray<unknown> = [
 const isBeyondNode = (error: unknown): boolean =>
   error instanceof SyntaxError || (error instanceof Error && "code" in error && beyondNode.includes(error.code))
 
-const importUrl = (file: string) =>
+export interface ImportOptions {
+  /** Reads the file as it is now, also where it was imported before; what it imports stays as it was. */
+  readonly anew?: boolean
+}
+
+let readings = 0
+
+const urlOf = (file: string, { anew = false }: ImportOptions): string =>
+  anew ? `${pathToFileURL(file).href}?reading=${++readings}` : pathToFileURL(file).href
+
+const importUrl = (url: string) =>
   // A script may throw anything while it is imported; who reports it looks at what it is.
   // @effect-diagnostics-next-line unknownInEffectCatch:off
-  Effect.tryPromise({ try: (): Promise<unknown> => import(pathToFileURL(file).href), catch: (error) => error })
+  Effect.tryPromise({ try: (): Promise<unknown> => import(url), catch: (error) => error })
 
 /**
  * Imports a test script. Where that is enough, Node itself takes the types off, which costs next to nothing and is remembered in its compile
  * cache; a start of tsx and its compiler takes longer than all else before QEMU's.
  */
-export const importModule = Effect.fn("driver.importModule")(function* (file: string) {
+export const importModule = Effect.fn("driver.importModule")(function* (file: string, how: ImportOptions = {}) {
+  const url = urlOf(file, how)
   addOwnModules()
   const isPlain = yield* Effect.promise(() => isPlainModule(file).catch(() => false))
   if (isPlain && !hasTsx) {
-    const imported = yield* Effect.result(importUrl(file))
+    const imported = yield* Effect.result(importUrl(url))
     if (Result.isSuccess(imported)) return imported.success
     if (!isBeyondNode(imported.failure)) return yield* Effect.fail(imported.failure)
   }
   yield* Effect.promise(addTsx)
-  return yield* importUrl(file)
+  return yield* importUrl(url)
 })
