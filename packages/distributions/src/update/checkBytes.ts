@@ -11,11 +11,29 @@ import { UpdateError } from "./UpdateError.ts"
 
 const stallTimeout = Duration.seconds(60)
 
+export interface CheckProgress {
+  readonly url: string
+  readonly doneBytes: number
+  /** Absent before the end where the server does not say. */
+  readonly totalBytes?: number | undefined
+}
+
+export interface CheckBytesOptions {
+  readonly offer: Offer
+  /** Called for every chunk. */
+  readonly onProgress?: ((progress: CheckProgress) => void) | undefined
+}
+
 /**
  * Downloads the offered file without keeping it, and gives its size. The body may come from a mirror: the digest decides. One that is cut off is
  * another file, too.
  */
-export const checkBytes = Effect.fn("update.checkBytes")(function* ({ urls: [url], digest, size }: Offer) {
+export const checkBytes = Effect.fn("update.checkBytes")(function* ({ offer, onProgress }: CheckBytesOptions) {
+  const {
+    urls: [url],
+    digest,
+    size
+  } = offer
   const unreachable = (why: string) => new UpdateError({ reason: { _tag: "Unreachable", url, why } })
   const stall = { duration: stallTimeout, orElse: () => Effect.fail(unreachable("no byte came for a minute")) }
   const client = yield* HttpClient.HttpClient
@@ -25,6 +43,8 @@ export const checkBytes = Effect.fn("update.checkBytes")(function* ({ urls: [url
     Effect.timeoutOrElse(stall)
   )
   if (response.status !== 200) return yield* unreachable(`HTTP status ${response.status}`)
+  const length = Number(response.headers["content-length"] ?? "NaN")
+  const totalBytes = Number.isFinite(length) ? length : undefined
   const hash = createHash(digest.algorithm)
   let bytes = 0
   yield* response.stream.pipe(
@@ -34,9 +54,11 @@ export const checkBytes = Effect.fn("update.checkBytes")(function* ({ urls: [url
       Effect.sync(() => {
         hash.update(chunk)
         bytes += chunk.length
+        onProgress?.({ url, doneBytes: bytes, totalBytes })
       })
     )
   )
+  if (totalBytes === undefined) onProgress?.({ url, doneBytes: bytes, totalBytes: bytes })
   const differ = (announced: string, received: string) =>
     new UpdateError({ reason: { _tag: "BytesDiffer", url, announced, received } })
   const hex = hash.digest("hex")

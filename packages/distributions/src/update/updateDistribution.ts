@@ -7,7 +7,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Distribution, type PublishedImage } from "../Distribution.ts"
 import { type ImageRow, imageRows } from "../imageRows.ts"
-import { checkBytes } from "./checkBytes.ts"
+import { checkBytes, type CheckBytesOptions } from "./checkBytes.ts"
 import { openChecksumFiles } from "./checksumFiles.ts"
 import { openNewestBuilds } from "./newestBuilds.ts"
 import { newReleases } from "./newReleases.ts"
@@ -45,7 +45,7 @@ export interface UpdatedDistribution {
   readonly newReleases: ReadonlyArray<string>
 }
 
-export interface UpdateOptions {
+export interface UpdateOptions extends Pick<CheckBytesOptions, "onProgress"> {
   readonly distribution: Distribution
   readonly publisher: Publisher
   /** Whether newer files are downloaded and compared with their checksums; without it their sizes stay unknown. */
@@ -101,7 +101,11 @@ const pinned = (image: PublishedImage, offer: Offer, size: number | undefined, r
   }
 }
 
-const updateRow = Effect.fnUntraced(function* (row: ImageRow, offer: Offer, readsImages: boolean) {
+const updateRow = Effect.fnUntraced(function* (
+  row: ImageRow,
+  offer: Offer,
+  { readsImages, onProgress }: Pick<UpdateOptions, "readsImages" | "onProgress">
+) {
   const { image, distribution, version } = row
   const now = yield* Clock.currentTimeMillis
   const today = new Date(now).toISOString().slice(0, 10)
@@ -122,7 +126,7 @@ const updateRow = Effect.fnUntraced(function* (row: ImageRow, offer: Offer, read
   const outcome = (next: PublishedImage): RowOutcome => ({ change, image: next })
   switch (change) {
     case "renewed": {
-      const size = readsImages ? yield* checkBytes(offer) : offer.size
+      const size = readsImages ? yield* checkBytes({ offer, onProgress }) : offer.size
       return outcome(pinned(image, offer, size, today))
     }
     case "confirmed":
@@ -159,14 +163,14 @@ const withImages = (
 
 /** All or nothing: one image that is not as it should be keeps the distribution as it is. */
 export const updateDistribution = Effect.fn("update.distribution")(function* (options: UpdateOptions) {
-  const { distribution, publisher, readsImages } = options
+  const { distribution, publisher } = options
   const findOffer = yield* openIndex(publisher)
   const outcomes = yield* Effect.forEach(
     imageRows(distribution),
     Effect.fnUntraced(function* (row) {
       const offer = yield* findOffer(row)
       const vanished: RowOutcome = { change: "vanished", image: row.image }
-      const outcome = Option.isNone(offer) ? vanished : yield* updateRow(row, offer.value, readsImages)
+      const outcome = Option.isNone(offer) ? vanished : yield* updateRow(row, offer.value, options)
       return { row, ...outcome }
     })
   )

@@ -6,10 +6,11 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Distribution } from "../Distribution.ts"
+import type { CheckBytesOptions } from "./checkBytes.ts"
 import { updateDistribution, type UpdatedImage } from "./updateDistribution.ts"
 import { UpdateError } from "./UpdateError.ts"
 
-export interface UpdateRegistryOptions {
+export interface UpdateRegistryOptions extends Pick<CheckBytesOptions, "onProgress"> {
   /** Holds a JSON file for each distribution. */
   readonly folder: string
   /** As the files are called. */
@@ -58,7 +59,8 @@ const replaceFile = Effect.fnUntraced(function* (
   yield* fs.rename(`${file}.new`, file)
 })
 
-const updateFamily = Effect.fnUntraced(function* (family: string, { folder, checkOnly }: UpdateRegistryOptions) {
+const updateFamily = Effect.fnUntraced(function* (family: string, options: UpdateRegistryOptions) {
+  const { folder, checkOnly, onProgress } = options
   const fs = yield* FileSystem.FileSystem
   const file = path.join(folder, `${family}.json`)
   const text = yield* Effect.mapError(fs.readFileString(file), badRegistry(file))
@@ -67,7 +69,7 @@ const updateFamily = Effect.fnUntraced(function* (family: string, { folder, chec
   const distribution = decoded.success
   const { publisher } = distribution
   if (publisher === undefined) return yield* badRegistry(file)({ message: "it does not say who publishes the images" })
-  const updated = yield* updateDistribution({ distribution, publisher, readsImages: !checkOnly })
+  const updated = yield* updateDistribution({ distribution, publisher, readsImages: !checkOnly, onProgress })
   const encoded = Schema.encodeResult(Distribution)(updated.distribution)
   if (Result.isFailure(encoded)) return yield* badRegistry(file)(encoded.failure)
   const next = `${JSON.stringify(encoded.success, undefined, 2)}\n`

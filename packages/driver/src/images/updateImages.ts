@@ -1,7 +1,10 @@
 import * as path from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { EventBus, type EventBusShape } from "@nix-vm-test/core/events/EventBus"
 import { ChildProcesses } from "@nix-vm-test/core/host/ChildProcesses"
 import { UsageError } from "@nix-vm-test/core/run/UsageError"
+import { occasionally } from "@nix-vm-test/core/store/occasionally"
+import type { CheckProgress } from "@nix-vm-test/distributions/update/checkBytes"
 import { IndexReader } from "@nix-vm-test/distributions/update/IndexReader"
 import { familiesIn, type FamilyUpdate, updateRegistry } from "@nix-vm-test/distributions/update/updateRegistry"
 import * as Console from "effect/Console"
@@ -11,6 +14,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import { Concluded } from "../Concluded.ts"
 import { updateTable } from "./updateTable.ts"
+import { withProgress } from "./withProgress.ts"
 
 export interface UpdateImagesOptions {
   /** None means all. */
@@ -20,7 +24,7 @@ export interface UpdateImagesOptions {
   readonly json: boolean
 }
 
-const host = Layer.mergeAll(NodeServices.layer, ChildProcesses.layer, FetchHttpClient.layer)
+const host = Layer.mergeAll(NodeServices.layer, ChildProcesses.layer, FetchHttpClient.layer, EventBus.layer)
 
 const services = IndexReader.layer.pipe(Layer.provideMerge(host))
 
@@ -43,6 +47,24 @@ const chosenFamilies = Effect.fnUntraced(function* (folder: string, families: Re
   }
   return families.length === 0 ? known : families
 })
+
+/** Tells of each file that is downloaded to be compared, now and then and at its end. */
+const reportingTo = ({ publishUnsafe }: EventBusShape) => {
+  const reports = new Map<string, (progress: CheckProgress) => void>()
+  return (progress: CheckProgress): void => {
+    const image = path.posix.basename(progress.url)
+    const report =
+      reports.get(progress.url) ??
+      occasionally(({ url, doneBytes, totalBytes }: CheckProgress) => {
+        const what = { _tag: "ImageProgress", image } as const
+        const total = totalBytes === undefined ? {} : { total: totalBytes }
+        if (doneBytes === totalBytes) publishUnsafe({ ...what, activity: "ready", text: "downloaded to be compared" })
+        else publishUnsafe({ ...what, activity: "download", text: url, done: doneBytes, ...total, unit: "bytes" })
+      })
+    reports.set(progress.url, report)
+    report(progress)
+  }
+}
 
 /** What changed, and what a person should know: lines for stdout. */
 const text = (updates: ReadonlyArray<FamilyUpdate>, check: boolean): string => {
@@ -76,7 +98,8 @@ export const updateImages = Effect.fn("images.update")(function* ({
 }: UpdateImagesOptions) {
   const folder = path.resolve(registry)
   const chosen = yield* chosenFamilies(folder, families)
-  const updates = yield* updateRegistry({ folder, families: chosen, checkOnly: check })
+  const onProgress = reportingTo(yield* EventBus)
+  const updates = yield* withProgress(updateRegistry({ folder, families: chosen, checkOnly: check, onProgress }))
   yield* Console.log(json ? JSON.stringify(updates.map(asJson), undefined, 2) : text(updates, check))
   const failed = updates.flatMap((update) => (update.outcome === "failed" ? [update] : []))
   yield* Effect.forEach(failed, ({ family, error }) => Console.error(`${family} is left as it is: ${error.message}`), {
