@@ -85,6 +85,9 @@ static void begin_call(const Frame *frame) {
     case RESUMED:
       guest_resumed(frame->id, &payload);
       break;
+    case MOUNT:
+      guest_mount(frame->id, &payload);
+      break;
     default:
       send_result(frame->id, ENOSYS);
   }

@@ -25,6 +25,7 @@ enum MessageType {
   WAIT = 0x0e,
   RESUMED = 0x0f,
   RESIZE = 0x10,
+  MOUNT = 0x11,
   STARTED = 0x82,
   STDOUT = 0x83,
   STDERR = 0x84,

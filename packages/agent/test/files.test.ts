@@ -1,18 +1,31 @@
 import { randomBytes } from "node:crypto"
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe } from "@effect/vitest"
-import type { AgentUnderTest } from "./support/AgentUnderTest.ts"
+import { AgentUnderTest } from "./support/AgentUnderTest.ts"
 import { agentTest } from "./support/agentTest.ts"
 import { Agent, Host, parseExit, parseStat, type Stat, str, u32, u8 } from "./support/Wire.ts"
 
 const test = agentTest()
 
+/** What the agent mounts is its own. */
+const mounting = test.extend<{ agent: AgentUnderTest }>({
+  agent: async ({ binary }, use) => {
+    const directory = fs.mkdtempSync(join(tmpdir(), "nvt-mounting-"))
+    const command = ["unshare", "--mount", binary, "--exit-on-close", join(directory, "port")] as const
+    const agent = await AgentUnderTest.startWith({ directory, command: [...command] })
+    await use(agent)
+    await agent.close()
+  }
+})
+
 const errno = {
   ENOENT: 2,
   ENXIO: 6,
   EEXIST: 17,
+  ENODEV: 19,
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,
@@ -288,5 +301,39 @@ describe("SYMLINK", () => {
       errno.EISDIR
     )
     assert.deepStrictEqual(fs.readdirSync(agent.directory), ["port"])
+  })
+})
+
+describe("MOUNT", () => {
+  const mount = (
+    path: string,
+    options: { readonly type?: string; readonly readOnly?: boolean; readonly data?: string }
+  ) =>
+    Buffer.concat([
+      u8(options.readOnly === true ? 1 : 0),
+      str(options.type ?? "tmpfs"),
+      str("none"),
+      str(options.data ?? ""),
+      str(path)
+    ])
+
+  mounting("mounts in a folder that it makes, with the options that it is given", async ({ agent }) => {
+    const path = join(agent.directory, "a/b")
+    const options = { readOnly: true, data: "size=64k,mode=0711" }
+    assert.strictEqual((await agent.request(Host.mount, mount(path, options))).errno, 0)
+    const { stdout } = await agent.exec({ command: `grep " ${path} " /proc/self/mounts; stat --format=%a ${path}` })
+    assert.match(stdout.toString(), /^none \S+ tmpfs ro,\S*size=64k\S* 0 0\n711\n$/u)
+    // Seen by the agent alone.
+    assert.deepStrictEqual(fs.readdirSync(join(agent.directory, "a")), ["b"])
+    assert.strictEqual(fs.statSync(path).mode & 0o777, 0o755)
+  })
+
+  mounting("says why not", async ({ agent }) => {
+    const path = join(agent.directory, "place")
+    assert.strictEqual((await agent.request(Host.mount, mount(path, { type: "nonesuch" }))).errno, errno.ENODEV)
+    assert.strictEqual((await agent.request(Host.mount, mount(path, { data: "nonesuch=1" }))).errno, errno.EINVAL)
+    const file = join(agent.directory, "file")
+    fs.writeFileSync(file, "")
+    assert.strictEqual((await agent.request(Host.mount, mount(file, {}))).errno, errno.ENOTDIR)
   })
 })

@@ -48,6 +48,7 @@ const valid = (random: Random): readonly [number, Buffer] => {
     [Host.list, Buffer.concat([u32(random.below(70_000)), str(path)])],
     [Host.mkdir, Buffer.concat([u32(0o755), u32(0), u32(0), str(path)])],
     [Host.symlink, Buffer.concat([str("x"), str(path)])],
+    [Host.mount, Buffer.concat([u8(random.below(2)), str("tmpfs"), str("none"), str(""), str(path)])],
     [
       Host.wait,
       Buffer.concat([

@@ -22,7 +22,8 @@ export const Host = {
   symlink: 0x0c,
   wait: 0x0e,
   resumed: 0x0f,
-  resize: 0x10
+  resize: 0x10,
+  mount: 0x11
 } as const
 
 export const Agent = {

@@ -13,7 +13,7 @@ import { list, readFile, writeFile } from "./files.ts"
 import type { GuestChannel, GuestSession } from "./GuestChannel.ts"
 import type { GuestError } from "./GuestError.ts"
 import { awaitSession, type CallContext } from "./inSession.ts"
-import { makeDirectory, makeSymlink, ping, probe, resumed, stat } from "./requests.ts"
+import { makeDirectory, makeSymlink, mount, ping, probe, resumed, stat } from "./requests.ts"
 import { spawn } from "./spawn.ts"
 import { type LinkTimes, superviseLink, watchSilence } from "./superviseLink.ts"
 
@@ -105,6 +105,7 @@ export const make = Effect.fnUntraced(function* (
     list: (path) => list(context, path),
     makeDirectory: (options) => makeDirectory(context, options),
     makeSymlink: (options) => makeSymlink(context, options),
+    mount: (options) => mount(context, options),
     probe: (options) => probe(context, options),
     resumed: (options) => resumed(context, options),
     ping: (options) => ping(context, { timeoutMs: options?.timeoutMs ?? 10_000 * speedFactor }),

@@ -96,6 +96,15 @@ export interface ProbeResult {
   readonly last: string
 }
 
+/** A file system to be mounted; `type`, `source` and `options` as mount(2) takes them. */
+export interface GuestMount {
+  readonly type: string
+  readonly source: string
+  readonly options: string
+  readonly readOnly: boolean
+  readonly target: string
+}
+
 export interface GuestChannel {
   /** Runs a command to its end and keeps its output. A non-zero exit is a result, not an error. */
   readonly exec: (
@@ -138,6 +147,8 @@ export interface GuestChannel {
     readonly gid?: number
   }) => Effect.Effect<void, GuestError>
   readonly makeSymlink: (options: { readonly path: string; readonly target: string }) => Effect.Effect<void, GuestError>
+  /** By the agent itself, no program of the guest; makes the missing directories of the target. */
+  readonly mount: (options: GuestMount) => Effect.Effect<void, GuestError>
   /** Tries until satisfied or the time is over, inside the guest; `timeoutMs` 0 is one try. */
   readonly probe: (options: {
     readonly probe: Probe

@@ -1,6 +1,6 @@
 /** What the host says to the agent: message types and the encoders of their payloads. Format: docs/protocol.md. Pure. */
 import { ByteWriter } from "./ByteWriter.ts"
-import type { Probe } from "./GuestChannel.ts"
+import type { GuestMount, Probe } from "./GuestChannel.ts"
 
 export const HostMessage = {
   exec: 0x01,
@@ -17,7 +17,8 @@ export const HostMessage = {
   makeSymlink: 0x0c,
   wait: 0x0e,
   resumed: 0x0f,
-  resize: 0x10
+  resize: 0x10,
+  mount: 0x11
 } as const
 
 export const emptyPayload = new Uint8Array(0)
@@ -105,6 +106,15 @@ export const encodeStat = (request: { readonly path: string; readonly follow: bo
 
 export const encodeSymlink = (link: { readonly path: string; readonly target: string }): Uint8Array =>
   new ByteWriter().str(link.target).str(link.path).finish()
+
+export const encodeMount = (mount: GuestMount): Uint8Array =>
+  new ByteWriter()
+    .u8(mount.readOnly ? 1 : 0)
+    .str(mount.type)
+    .str(mount.source)
+    .str(mount.options)
+    .str(mount.target)
+    .finish()
 
 const probeCode = { tcpOpen: 1, tcpClosed: 2, unixStream: 3, unixDatagram: 4, pathExists: 5, pathAbsent: 6 } as const
 

@@ -8,6 +8,7 @@ import type { FileStat, GuestChannel, ProbeResult } from "./GuestChannel.ts"
 import { type GuestError, guestError } from "./GuestError.ts"
 import {
   encodeKill,
+  encodeMount,
   encodeOwnedPath,
   encodeResumed,
   encodeStat,
@@ -136,6 +137,18 @@ export const makeSymlink = (
       })
     )
   )
+
+/** See `GuestChannel.mount`. */
+export const mount = (
+  context: CallContext,
+  options: Parameters<GuestChannel["mount"]>[0]
+): Effect.Effect<void, GuestError> =>
+  change(context, {
+    operation: `mount ${options.type} at`,
+    path: options.target,
+    type: HostMessage.mount,
+    payload: encodeMount(options)
+  })
 
 const defaultProbeIntervalMs = 20
 

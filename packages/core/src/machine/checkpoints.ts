@@ -6,7 +6,8 @@
  */
 import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
-import { guestError } from "../guest/GuestError.ts"
+import type { GuestChannel } from "../guest/GuestChannel.ts"
+import { type GuestError, guestError } from "../guest/GuestError.ts"
 import { rootDiskId } from "../plan/qemuArguments.ts"
 import type { QemuError } from "../qemu/QemuError.ts"
 import { loadSnapshot, saveSnapshot } from "../qemu/snapshot.ts"
@@ -18,6 +19,7 @@ import { MachineError } from "./MachineError.ts"
 import type { HeldGuest, MachinePower } from "./MachinePower.ts"
 import type { Meeting } from "./Meeting.ts"
 import { alone } from "./Meeting.ts"
+import { runInGuest } from "./runInGuest.ts"
 import { mountShare, unmountShare } from "./shareScripts.ts"
 import { goOn, standStill } from "./stillTime.ts"
 import { TestFailure } from "./TestFailure.ts"
@@ -27,14 +29,16 @@ export interface Checkpoints {
   readonly restore: (checkpoint: Checkpoint, meeting?: Meeting) => Effect.Effect<void, OperationError>
 }
 
+/** Turns back something that was done to the guest for the sake of the checkpoint. */
+type Undo = (channel: GuestChannel) => Effect.Effect<unknown, GuestError>
+
 /** What a handle stands for. */
 interface Saved {
   /** Its QEMU: no other can load it. */
   readonly incarnation: Incarnation
   readonly bootId: string
   readonly tag: string
-  /** Shell code that turns back what was done to the guest for the sake of the checkpoint. */
-  readonly undo: ReadonlyArray<string>
+  readonly undo: ReadonlyArray<Undo>
 }
 
 /** A guest's memory goes to the disk and back in seconds; what takes so much longer hangs. */
@@ -116,8 +120,19 @@ export const makeCheckpoints = (context: MachineContext, power: MachinePower): C
       })
     )
 
-  /** Brings the guest into a state that can be saved; adds to `undo` the code that turns back what was done so far. */
-  const prepare = Effect.fnUntraced(function* (guest: HeldGuest, undo: Array<string>) {
+  /** What the guest's operating system refuses is a failure of the set-up. */
+  const orSetupFailed = (error: MachineError) => {
+    if (error.reason._tag !== "ChannelFailed" || error.reason.cause._tag !== "GuestRefused") return error
+    const step = "bringing back what a checkpoint had to take away"
+    return new MachineError({
+      machine,
+      reason: { _tag: "SetupFailed", step, detail: error.message },
+      evidence: error.evidence
+    })
+  }
+
+  /** Brings the guest into a state that can be saved; adds to `undo` what turns back what was done so far. */
+  const prepare = Effect.fnUntraced(function* (guest: HeldGuest, undo: Array<Undo>) {
     // A share that is mounted by 9p keeps state in QEMU which can't be saved; one by virtiofs keeps it elsewhere, and for good.
     const virtiofs = plan.shares.find(({ by }) => by._tag === "virtiofs")
     if (virtiofs !== undefined) {
@@ -128,19 +143,18 @@ export const makeCheckpoints = (context: MachineContext, power: MachinePower): C
     for (const share of plan.shares.filter(({ by }) => by._tag === "9p")) {
       const { exitCode, stdout, stderr } = yield* run(guest, unmountShare(share))
       if (exitCode !== 0) return yield* notPossible(`a checkpoint can't be made while a share is in use: ${stderr}`)
-      if (stdout === "taken\n") undo.push(mountShare(share))
+      if (stdout === "taken\n") undo.push((channel) => mountShare(channel, share))
     }
     const { stdout } = yield* run(guest, standStill)
-    undo.push(goOn(stdout))
+    undo.push((channel) =>
+      runInGuest(channel, { operation: "let time go on in", subject: machine, command: goOn(stdout) })
+    )
   })
 
-  const turnBack = Effect.fnUntraced(function* (guest: HeldGuest, undo: ReadonlyArray<string>) {
-    if (undo.length === 0) return
-    const { exitCode, stderr } = yield* run(guest, undo.join("\n"))
-    if (exitCode === 0) return
-    const step = "bringing back what a checkpoint had to take away"
-    return yield* new MachineError({ machine, reason: { _tag: "SetupFailed", step, detail: stderr }, evidence: [] })
-  })
+  const turnBack = (guest: HeldGuest, undo: ReadonlyArray<Undo>) =>
+    inIncarnation(context, guest.incarnation, (channel) =>
+      Effect.forEach(undo, (step) => step(channel), { discard: true })
+    ).pipe(Effect.mapError(orSetupFailed))
 
   const save = Effect.fnUntraced(function* (guest: HeldGuest, meeting: Meeting) {
     const { incarnation, bootId } = guest
@@ -149,7 +163,7 @@ export const makeCheckpoints = (context: MachineContext, power: MachinePower): C
     if (busy !== undefined) return yield* busy
     const checkpoint: Checkpoint = { machine, number: ++count }
     const tag = `checkpoint-${checkpoint.number}`
-    const undo: Array<string> = []
+    const undo: Array<Undo> = []
     const saving = byQemu(
       guest,
       "saving a checkpoint",

@@ -100,7 +100,9 @@ const giveShare = Effect.fnUntraced(function* (options: SetUpOptions, share: Sha
       orSetupFailed(options, step)
     )
   }
-  yield* run(options, step, mountShare(share))
+  yield* inIncarnation(options.access, options.incarnation, (channel) => mountShare(channel, share)).pipe(
+    orSetupFailed(options, step)
+  )
 })
 
 /** Tells a guest that has Nix that the paths of its store are valid. */

@@ -2,7 +2,7 @@
 import * as path from "node:path"
 import * as Effect from "effect/Effect"
 import type { GuestChannel } from "../guest/GuestChannel.ts"
-import { guestError, type GuestError } from "../guest/GuestError.ts"
+import type { GuestError } from "../guest/GuestError.ts"
 import * as HostTree from "../host/HostTree.ts"
 import type { SharePlan } from "../plan/SharePlan.ts"
 import { closurePaths } from "../store/closurePaths.ts"
@@ -11,6 +11,7 @@ import type { GuestAccess } from "./GuestAccess.ts"
 import type { Incarnation } from "./Incarnation.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
+import { runInGuest } from "./runInGuest.ts"
 import { shellQuote } from "./shellQuote.ts"
 
 /** A file of the guest whose time is that of the copy. It is on the disk, as the copy is. */
@@ -20,13 +21,8 @@ const refusedByHost = Effect.mapError((error: GuestError | HostTree.HostFileErro
   error._tag === "HostFileError" ? asGuestRefusal(error) : error
 )
 
-/** Runs shell code in the guest, whose failure must not pass for an empty answer. */
-const run = Effect.fnUntraced(function* (channel: GuestChannel, share: SharePlan, command: string) {
-  const { exitCode, stdout, stderr } = yield* channel.exec({ command, timeoutMs: 300_000 })
-  if (exitCode === 0) return new TextDecoder().decode(stdout)
-  const code = new TextDecoder().decode(stderr).trim()
-  return yield* Effect.fail(guestError({ _tag: "GuestRefused", operation: "copy", subject: share.target, code }))
-})
+const run = (channel: GuestChannel, share: SharePlan, command: string) =>
+  runInGuest(channel, { operation: "copy", subject: share.target, command })
 
 const putAll = Effect.fnUntraced(function* (channel: GuestChannel, { content, target }: SharePlan) {
   if ("folder" in content) return yield* putFromHost({ channel, source: content.folder, target })

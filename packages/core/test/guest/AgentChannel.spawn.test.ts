@@ -99,6 +99,7 @@ describe("paths", () => {
         Effect.scoped(channel.readFile(path)),
         channel.makeDirectory({ path }),
         channel.makeSymlink({ path: "/x", target: path }),
+        channel.mount({ type: "9p", source: "share", options: "", readOnly: true, target: path }),
         channel.probe({ probe: { kind: "pathExists", path }, timeoutMs: 0 })
       ]
       for (const call of calls) {
