@@ -1,4 +1,4 @@
-/** Reads publishers' indexes: each address once in a run, from the host that was asked, and not more than an index can be. */
+/** Reads publishers' indexes: each address once in a run, and not more than an index can be. */
 import { transportFailure } from "@nix-vm-test/core/store/transportFailure"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,9 +11,12 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { UpdateError } from "./UpdateError.ts"
 
+/** Who may answer: the host that was asked alone, or also one that it leads to, where a signature or a fingerprint proves the content. */
+export type Answering = "host" | "anyone"
+
 export interface IndexReaderShape {
-  /** The file's bytes; none where there is no such file. */
-  readonly read: (url: string) => Effect.Effect<Option.Option<Uint8Array>, UpdateError>
+  /** The file's bytes; none where there is no such file. `answering` is `host` by default. */
+  readonly read: (url: string, answering?: Answering) => Effect.Effect<Option.Option<Uint8Array>, UpdateError>
 }
 
 export class IndexReader extends Context.Service<IndexReader, IndexReaderShape>()(
@@ -24,11 +27,14 @@ export class IndexReader extends Context.Service<IndexReader, IndexReaderShape>(
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
       const answers = new Map<string, Effect.Effect<Option.Option<Uint8Array>, UpdateError>>()
-      const read = Effect.fnUntraced(function* (url: string) {
-        const known = answers.get(url)
+      const read = Effect.fnUntraced(function* (url: string, answering: Answering = "host") {
+        const question = `${answering} ${url}`
+        const known = answers.get(question)
         if (known !== undefined) return yield* known
-        const answer = yield* Effect.cached(Effect.provideService(readOnce(url), HttpClient.HttpClient, client))
-        answers.set(url, answer)
+        const answer = yield* Effect.cached(
+          Effect.provideService(readOnce(url, answering), HttpClient.HttpClient, client)
+        )
+        answers.set(question, answer)
         return yield* answer
       })
       return { read }
@@ -58,7 +64,7 @@ const failing = (error: UpdateError, transient = false) => Effect.fail<Passing>(
 const absent = new Set([403, 404, 410])
 
 const attempt = Effect.fnUntraced(
-  function* (asked: string) {
+  function* (asked: string, answering: Answering) {
     const client = yield* HttpClient.HttpClient
     let url = asked
     for (let redirects = 0; redirects <= mostRedirects; redirects++) {
@@ -68,7 +74,8 @@ const attempt = Effect.fnUntraced(
       const { status, headers } = response
       if (status >= 300 && status < 400) {
         const to = URL.parse(headers["location"] ?? "", url)
-        if (to === null || to.host !== new URL(url).host || to.protocol !== new URL(url).protocol) {
+        const { host, protocol } = new URL(url)
+        if (to === null || to.protocol !== protocol || (to.host !== host && answering === "host")) {
           return yield* failing(
             new UpdateError({ reason: { _tag: "Redirected", url, to: to?.href ?? "an address that is none" } })
           )
@@ -101,8 +108,11 @@ const attempt = Effect.fnUntraced(
   Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
 )
 
-const readOnce = (url: string): Effect.Effect<Option.Option<Uint8Array>, UpdateError, HttpClient.HttpClient> =>
-  attempt(url).pipe(
+const readOnce = (
+  url: string,
+  answering: Answering
+): Effect.Effect<Option.Option<Uint8Array>, UpdateError, HttpClient.HttpClient> =>
+  attempt(url, answering).pipe(
     Effect.timeoutOrElse({ duration: timeout, orElse: () => failing(unreachable(url, `no answer for ${timeout}`)) }),
     Effect.retry({ schedule: Schedule.exponential("500 millis"), times: 2, while: ({ transient }) => transient }),
     Effect.mapError(({ error }) => error)

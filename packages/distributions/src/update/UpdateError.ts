@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 
 /** An index could not be read; one that is not there is no error, but nothing found. */
 export const Unreachable = Schema.TaggedStruct("Unreachable", { url: Schema.String, why: Schema.String })
-/** The publisher's host handed the question on to another one. */
+/** The publisher's host handed a question on whose answer nothing but that host could prove. */
 export const Redirected = Schema.TaggedStruct("Redirected", { url: Schema.String, to: Schema.String })
 /** What should be signed is not, or not by a key that is trusted. */
 export const NotSigned = Schema.TaggedStruct("NotSigned", { url: Schema.String, why: Schema.String })
@@ -44,7 +44,7 @@ const messageOf = (reason: UpdateErrorReason): string => {
     case "Unreachable":
       return `can't read ${reason.url}: ${reason.why}`
     case "Redirected":
-      return `${reason.url} leads to ${reason.to}: checksums are read from their publisher only`
+      return `${reason.url} leads to ${reason.to}: checksums that nobody signed are read by https from their publisher only`
     case "NotSigned":
       return `can't trust ${reason.url}: ${reason.why}`
     case "Unreadable":

@@ -73,14 +73,16 @@ const verify = Effect.fnUntraced(function* ({ url, content, signature }: SignedF
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "nvt-signature-" })
   const file = (name: string) => path.join(folder, name)
 
-  const keys = yield* Effect.forEach([...new Set(signature.keys.map((key) => key.url))], read)
+  const keys = yield* Effect.forEach([...new Set(signature.keys.map((key) => key.url))], (address) =>
+    read(address, "anyone")
+  )
   const found = keys.flatMap((key) => (Option.isSome(key) ? keyring(key.value) : []))
   if (found.length === 0) return yield* notSigned(`no key was found at ${signature.keys[0].url}`)
   yield* fs.writeFile(file("keys.gpg"), Buffer.concat(found))
   yield* fs.writeFile(file("content"), content)
   const proof: Array<string> = []
   if (signature._tag === "Detached") {
-    const detached = yield* read(`${url}${signature.suffix}`)
+    const detached = yield* read(`${url}${signature.suffix}`, "anyone")
     if (Option.isNone(detached)) return yield* notSigned(`its signature ${url}${signature.suffix} is not there`)
     yield* fs.writeFile(file("signature"), detached.value)
     proof.push(file("signature"), file("content"))
@@ -106,7 +108,7 @@ const verify = Effect.fnUntraced(function* ({ url, content, signature }: SignedF
 
 /** The text at an address; none where there is no such file. Fails where it is not signed as it should be. */
 export const verifiedText = Effect.fn("update.verifiedText")(function* (url: string, signature: Signature | undefined) {
-  const content = yield* (yield* IndexReader).read(url)
+  const content = yield* (yield* IndexReader).read(url, signature === undefined ? "host" : "anyone")
   if (Option.isNone(content)) return Option.none<VerifiedText>()
   if (signature === undefined) return Option.some<VerifiedText>({ text: textOf(content.value) })
   return yield* verify({ url, content: content.value, signature }).pipe(

@@ -365,17 +365,24 @@ describe("checksum files of a folder of the newest build", () => {
 })
 
 describe("releases that the registry does not have", () => {
-  it.live("are told, but for betas and older ones", () =>
+  const listing = "https://images.test/releases/"
+  const told: Scene = {
+    ...x86Only,
+    publisher: { ...publisher, releases: { listing, name: String.raw`(\d+(?:\.\d+)?)` } }
+  }
+
+  it.live("are told where they are newer, by their numbers, but for betas", () =>
     Effect.gen(function* () {
-      const listing = "https://images.test/releases/"
-      const site = Object.fromEntries(
-        ["11", "12", "13", "14_Beta", "14-RC", "test", "100"].map((name) => [`${listing}${name}/x`, ""])
-      )
-      const told: Scene = { ...x86Only, publisher: { ...publisher, releases: { listing, name: String.raw`(\d+)` } } }
+      const names = ["9", "11", "12", "12.1", "13", "14_Beta", "15-RC", "test", "100"]
+      const site = Object.fromEntries(names.map((name) => [`${listing}${name}/x`, ""]))
       const { newReleases } = yield* update(told, { ...folder(old), ...site })
-      assert.deepStrictEqual(newReleases, ["13", "100"])
-      const gone = yield* refusal(told, folder(old))
-      assert.match(gone.message, /releases\/ is not what was expected/u)
+      assert.deepStrictEqual(newReleases, ["12.1", "13", "100"])
+    })
+  )
+
+  it.live("can't be missed where their listing is gone", () =>
+    Effect.gen(function* () {
+      assert.match((yield* refusal(told, folder(old))).message, /releases\/ is not what was expected/u)
     })
   )
 })

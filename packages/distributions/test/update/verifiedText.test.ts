@@ -59,6 +59,21 @@ describe("verifiedText", () => {
     })
   )
 
+  it.live("believes what is proven wherever it comes from", () =>
+    Effect.gen(function* () {
+      const at = (name: string) => ({ status: 302, location: `https://mirror.test/${name}` })
+      const site = {
+        [url]: at("sums"),
+        [`${url}.gpg`]: at("proof"),
+        [keyUrl]: at("key"),
+        "https://mirror.test/sums": sums,
+        "https://mirror.test/proof": key.detached(sums),
+        "https://mirror.test/key": key.armored
+      }
+      assert.deepInclude(yield* read(site, detached()), { value: { text: sums, signedBy: key.fingerprint } })
+    })
+  )
+
   it.live("finds the trusted key among several, in a file with all of them or in files of their own", () =>
     Effect.gen(function* () {
       const site = {
