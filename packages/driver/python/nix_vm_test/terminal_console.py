@@ -36,6 +36,13 @@ def make_console(folder: Optional[str]) -> Console:
     return PlainConsole(history) if importlib.util.find_spec("IPython") is None else IPythonConsole(history)
 
 
+def _what_happened(error: BaseException) -> str:
+    """The traceback without the console's own frame, which is the outermost."""
+    trace = error.__traceback__
+    shown = error.with_traceback(None if trace is None else trace.tb_next)
+    return "".join(f"{line}\n" for line in lines_of(shown))
+
+
 class PlainConsole(code.InteractiveConsole):
     """Python's own console. Its line editor draws nothing anew, so that lines wait while one is typed."""
 
@@ -71,7 +78,7 @@ class PlainConsole(code.InteractiveConsole):
     def showtraceback(self) -> None:
         error = sys.exc_info()[1]
         if error is not None:
-            self.write("\n".join(lines_of(error)) + "\n")
+            self.write(_what_happened(error))
 
     def interact(self, symbols: Dict[str, Any], banner: str) -> None:  # type: ignore[override]
         self.locals = symbols
@@ -112,8 +119,7 @@ class IPythonConsole:
         sys.stdout.flush()
 
     def interact(self, symbols: Dict[str, Any], banner: str) -> None:
-        from IPython import start_ipython
-        from IPython.core.interactiveshell import InteractiveShell
+        from IPython.terminal.ipapp import TerminalIPythonApp
         from traitlets.config import Config
 
         config = Config()
@@ -124,6 +130,16 @@ class IPythonConsole:
         if self._history is not None:
             os.makedirs(os.path.dirname(self._history), exist_ok=True)
             config.HistoryManager.hist_file = f"{self._history}.sqlite"
-        start_ipython(argv=[], user_ns=symbols, config=config)
-        # The interpreter ends without Python's own end, which would have written the history.
-        InteractiveShell.instance().atexit_operations()
+        application = TerminalIPythonApp.instance(user_ns=symbols, config=config)
+        application.initialize(argv=[])
+        shell = application.shell
+        shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
+        try:
+            application.start()
+        finally:
+            # The interpreter ends without Python's own end, which would have written the history.
+            shell.atexit_operations()
+
+
+def _show_error(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: Optional[int] = None) -> None:
+    sys.stdout.write(_what_happened(error))
