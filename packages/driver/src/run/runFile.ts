@@ -138,7 +138,9 @@ export const runLoaded = Effect.fn("driver.runLoaded")(function* <E, R>(
   const secrets = yield* Effect.fromResult(secretValues(options.secret))
   const output = makeReportOutput()
   const session = yield* Effect.fromResult(sessionOf(options, output))
-  const test = yield* load({ session }).pipe(
+  const { keepGoing } = options
+  const python = Option.getOrUndefined(options.python)
+  const test = yield* load({ session, python, keepGoing }).pipe(
     Effect.map((loaded) => Result.succeed(loaded)),
     Effect.catchIf(
       (error) => error instanceof TestFailure,

@@ -103,6 +103,10 @@ const fromDefinition = Effect.fnUntraced(function* (
 })
 
 export interface LoadTestOptions {
+  /** The Python for scripts in that language: a name on PATH or a path. Default: `$NIX_VM_TEST_PYTHON`, else `python3`. */
+  readonly python?: string | undefined
+  /** Failed subtests do not end a script. Default false. */
+  readonly keepGoing?: boolean | undefined
   /** A person who works with the test; without, its script runs by itself. */
   readonly session?: Session | undefined
 }
@@ -115,8 +119,15 @@ interface PythonTestOptions {
 }
 
 const pythonTest = ({ spec, script, baseDirectory, options }: PythonTestOptions): LoadedTest => {
-  const { session } = options
-  const body = pythonBody({ script, machines: Object.keys(spec.machines), command: "python3", session })
+  const { session, keepGoing, python = process.env["NIX_VM_TEST_PYTHON"] ?? "python3" } = options
+  const body = pythonBody({
+    script,
+    machines: Object.keys(spec.machines),
+    vlans: Object.keys(spec.networks).flatMap((name) => (/^\d+$/u.test(name) ? [Number(name)] : [])),
+    command: python,
+    keepGoing,
+    session
+  })
   return { spec, body, source: { language: "python", script }, baseDirectory }
 }
 
@@ -124,7 +135,10 @@ const pythonTest = ({ spec, script, baseDirectory, options }: PythonTestOptions)
 const bodyOf = (body: ScriptBody, file: string, { session }: LoadTestOptions): TestBody =>
   session === undefined
     ? body
-    : replBody({ session, script: { body, read: Effect.map(importScript(file, { anew: true }), (again) => again.body) } })
+    : replBody({
+        session,
+        script: { body, read: Effect.map(importScript(file, { anew: true }), (again) => again.body) }
+      })
 
 const fromSpec = Effect.fnUntraced(function* (file: string, text: string, options: LoadTestOptions) {
   const spec = yield* Effect.fromResult(decodeSpecJson({ text, origin: file }))
