@@ -95,12 +95,11 @@ const dracutPackages: ReadonlyArray<string> = [
   ...commonPackages,
   "linux-image-cloud-amd64",
   "dracut",
-  "network-manager",
-  "selinux-policy-default",
-  "selinux-utils",
-  "policycoreutils",
-  "rsync"
+  "network-manager"
 ]
+
+/** Debian's own policy. Its package compiles it, which is a fifth of the work of the root file system that it is in. */
+const selinuxPackages: ReadonlyArray<string> = ["selinux-policy-default", "selinux-utils", "policycoreutils"]
 
 /** An initrd for any machine, as `dracut-config-generic` makes it, but of the modules alone that a virtual machine's root needs. */
 const dracutSettings = (options: { readonly modules: string; readonly drivers: string }) => ({
@@ -126,7 +125,7 @@ export const rockyLike: PackageSet = {
   name: "rocky-like",
   codename: "bookworm",
   securityUpdates: true,
-  packages: [...dracutPackages, "xfsprogs", "lvm2", "locales"],
+  packages: [...dracutPackages, ...selinuxPackages, "rsync", "xfsprogs", "lvm2", "locales"],
   files: dracutSettings({ modules: "dm lvm", drivers: "xfs dm_mod" }),
   variant: "system"
 }

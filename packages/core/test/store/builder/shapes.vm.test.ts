@@ -7,9 +7,15 @@ import { Guests } from "../../support/Guests.ts"
 import { stockCatalog } from "../../support/stockCatalog.ts"
 
 /** Beside these, Debian 12 and 13 have tests of their own. */
-const shapes = ["rocky-shape", "fedora-shape"]
-
-const machineOf = (image: string) => ({ image, memory: "768MiB", start: "cold" as const })
+const shapes = [
+  "debian-11-stock",
+  "ubuntu-shape",
+  "fedora-shape",
+  "rocky-shape",
+  "rocky-bare-shape",
+  "rocky-lvm-shape",
+  "sysvinit-shape"
+]
 
 const hasModule = (vm: Machine, module: string) =>
   vm.exec(`modprobe ${module}`, { strict: false }).pipe(Effect.map((result) => result.exitCode === 0))
@@ -32,10 +38,11 @@ const checkFacts = Effect.fnUntraced(function* (vm: Machine, facts: ImageFacts) 
   if (facts.systemd !== undefined) {
     assert.match(yield* vm.succeed("systemctl --version"), new RegExp(`^systemd ${facts.systemd} `, "u"))
   }
+  yield* vm.waitUntilSucceeds("ip -4 -oneline address show scope global | grep -F ' 10.0.2.15/'")
 })
 
 for (const image of shapes) {
-  layer(Guests.layer({ machines: { guest: machineOf(image) } }, { catalog: stockCatalog }), {
+  layer(Guests.layer({ machines: { guest: { image } } }, { catalog: stockCatalog }), {
     excludeTestServices: true,
     timeout: "15 minutes"
   })(image, (it) => {
