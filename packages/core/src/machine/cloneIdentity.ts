@@ -10,32 +10,32 @@ import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
-import { shellQuote } from "./shellQuote.ts"
-import { makeSshHostKey, type SshHostKey } from "./sshHostKey.ts"
+import { newHostKeyScript } from "./sshHostKey.ts"
 
 /** Where journald, which runs since before the clone was, goes on to write by the template's machine-id, and where `journalctl` looks by the clone's. */
 const journals = ["/var/log/journal", "/run/log/journal"] as const
 
 /**
  * The shell's builtins only: a program would cost the clone a tenth of its start. So would files that are emptied and written anew, or replaced: ext4
- * writes their data to the disk at once. So the template has no host keys, and the machine-id, of the same length, is written over.
+ * writes their data to the disk at once. So the template's host key and machine-id, which are of the same length, are written over.
+ *
+ * sshd starts itself anew only where it hands the key that it has to the process of each connection, as OpenSSH does since 9.8 (`sshd-session`):
+ * before that, each process reads the key's file.
  *
  * Prints the template's machine-id, then the journals that go by it.
  */
-const identityScript = (name: string, machineId: string, key: SshHostKey): string => `${hostNameScript(name)}
-if [ -d /etc/ssh ]; then
-  umask 077
-  echo ${shellQuote(key.privateKey)} >/etc/ssh/ssh_host_ed25519_key
-  umask 022
-  echo ${shellQuote(key.publicKey)} >/etc/ssh/ssh_host_ed25519_key.pub
-fi
-if [ -e /etc/machine-id ]; then
+const identityScript = (
+  name: string,
+  machineId: string
+): string => `${hostNameScript(name)}${newHostKeyScript()}if [ -e /etc/machine-id ]; then
   read -r before </etc/machine-id; echo "$before"
   echo ${machineId} 1<>/etc/machine-id
   if [ -e /var/lib/dbus/machine-id ] && [ ! -L /var/lib/dbus/machine-id ]; then echo ${machineId} 1<>/var/lib/dbus/machine-id; fi
   for folder in ${journals.join(" ")}; do if [ -d "$folder/$before" ]; then echo "$folder"; fi; done
 fi
-if [ -e /run/sshd.pid ]; then read -r pid </run/sshd.pid; kill -HUP "$pid"; fi
+if [ -e /run/sshd.pid ] && { [ ! -d /usr/lib/openssh ] || [ -e /usr/lib/openssh/sshd-session ]; }; then
+  read -r pid </run/sshd.pid; kill -HUP "$pid"
+fi
 :
 `
 
@@ -49,7 +49,7 @@ export const giveIdentity = Effect.fn("machine.giveIdentity")(function* (
   const machineId = randomBytes(16).toString("hex")
   const result = yield* ask((channel) =>
     channel.exec({
-      command: identityScript(access.name, machineId, makeSshHostKey(access.name)),
+      command: identityScript(access.name, machineId),
       strict: false,
       timeoutMs: 30_000
     })

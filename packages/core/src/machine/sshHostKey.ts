@@ -1,5 +1,6 @@
 /** An SSH host key made on the host, in OpenSSH's own format: in an emulated guest `ssh-keygen` takes a second. */
 import { generateKeyPairSync, randomBytes } from "node:crypto"
+import { shellQuote } from "./shellQuote.ts"
 
 const field = (bytes: Uint8Array | string): Buffer => {
   const content = Buffer.from(bytes)
@@ -49,4 +50,20 @@ export const makeSshHostKey = (comment: string): SshHostKey => {
     privateKey: ["-----BEGIN OPENSSH PRIVATE KEY-----", ...lines, "-----END OPENSSH PRIVATE KEY-----"].join("\n"),
     publicKey: `${type} ${publicBlob.toString("base64")} ${comment}`
   }
+}
+
+/** The same for all machines, so that keys are of one length. */
+const comment = "nix-vm-test"
+
+/** Gives a guest with SSH a new host key, by the shell's builtins: over one of the same length, where there is one. */
+export const newHostKeyScript = (): string => {
+  const { privateKey, publicKey } = makeSshHostKey(comment)
+  return `
+if [ -d /etc/ssh ]; then
+  umask 077
+  echo ${shellQuote(privateKey)} 1<>/etc/ssh/ssh_host_ed25519_key
+  umask 022
+  echo ${shellQuote(publicKey)} 1<>/etc/ssh/ssh_host_ed25519_key.pub
+fi
+`
 }

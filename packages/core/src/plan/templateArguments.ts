@@ -4,7 +4,7 @@ import type { MachinePlan } from "./MachinePlan.ts"
 import type { TemplateIdentity } from "./TemplateIdentity.ts"
 
 /** Changes when templates of before can't be used any more. */
-const templateVersion = 4
+const templateVersion = 5
 
 /** Id of the RAM's backend. */
 const ramId = "ram"

@@ -15,6 +15,7 @@ import type { Incarnation } from "../machine/Incarnation.ts"
 import { incarnate } from "../machine/Incarnation.ts"
 import type { GuestAccess } from "../machine/GuestAccess.ts"
 import { setUpGuest } from "../machine/setUpGuest.ts"
+import { newHostKeyScript } from "../machine/sshHostKey.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import { sealArguments } from "../plan/templateArguments.ts"
 import { saveState } from "../qemu/savedState.ts"
@@ -38,14 +39,14 @@ export interface MakeTemplateOptions {
 
 /**
  * Waits for the end of the boot, whatever its verdict (a failed unit is the image's own matter), and for udev, which may work on beyond it; takes
- * away the host keys, which clones get anew; loads what clones' shares need, so that none of them pays for it; then writes all to the disk.
+ * away the host keys but for one, which clones write theirs over; loads what clones' shares need, so that none of them pays for it; then writes all to the disk.
  */
-const settleDown = `
+const settleDown = (): string => `
 if command -v systemctl >/dev/null; then systemctl is-system-running --wait >/dev/null 2>&1 || :; fi
 if command -v udevadm >/dev/null; then udevadm settle || :; fi
 for module in 9p 9pnet_virtio virtiofs squashfs; do modprobe -q "$module" || :; done
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
-sync
+${newHostKeyScript()}sync
 `
 
 const phases = [
@@ -148,7 +149,7 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
       Effect.mapError(failed("settling the guest"))
     )
     yield* incarnation.channel
-      .exec({ command: settleDown, strict: false, timeoutMs: options.bootMs })
+      .exec({ command: settleDown(), strict: false, timeoutMs: options.bootMs })
       .pipe(Effect.mapError(failed("waiting for the end of its boot")))
   })
   const death = incarnation.death.pipe(Effect.mapError(failed("booting the guest")))

@@ -45,6 +45,12 @@ describe("an SSH host key", () => {
     assert.match(verdict, /^Good "file" signature/u)
   })
 
+  it("is of the length of the others, so that one can be written over another", () => {
+    const keys = Array.from({ length: 50 }, () => makeSshHostKey("vm"))
+    assert.strictEqual(new Set(keys.map(({ privateKey }) => privateKey.length)).size, 1)
+    assert.strictEqual(new Set(keys.map(({ publicKey }) => publicKey.length)).size, 1)
+  })
+
   it("is another one each time", () => {
     const keys = Array.from({ length: 5 }, () => makeSshHostKey("vm").publicKey)
     assert.strictEqual(new Set(keys).size, keys.length)
