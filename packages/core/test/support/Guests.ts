@@ -7,6 +7,7 @@ import * as path from "node:path"
 import type { Event } from "@nix-vm-test/core/events/Event"
 import { EventBus } from "@nix-vm-test/core/events/EventBus"
 import type { Machine } from "@nix-vm-test/core/machine/Machine"
+import type { NetworkSwitch } from "@nix-vm-test/core/net/NetworkSwitch"
 import { openMachines } from "@nix-vm-test/core/run/openMachines"
 import type { RunMachine } from "@nix-vm-test/core/run/RunMachine"
 import { decodeSpec } from "@nix-vm-test/core/spec/decodeSpec"
@@ -26,6 +27,8 @@ export interface GuestsShape {
   readonly machine: (name: string) => Machine
   /** The same with what a run knows besides. */
   readonly runMachine: (name: string) => RunMachine
+  /** The switches of the spec's networks. */
+  readonly networks: NetworkSwitch | undefined
   /** All events so far. */
   readonly events: () => ReadonlyArray<Event>
   /** Where copies to the host go; gone with the block. */
@@ -70,7 +73,7 @@ export class Guests extends Context.Service<Guests, GuestsShape>()("test/Guests"
           Stream.runForEach(stream, (event) => Effect.sync(() => events.push(event))),
           { startImmediately: true }
         )
-        const { machines } = yield* openMachines({
+        const { machines, networks } = yield* openMachines({
           spec: yield* Effect.fromResult(decodeSpec({ spec: withDefaultStart(spec), origin: "the test" })),
           baseDirectory: import.meta.dirname,
           outputDirectory
@@ -85,6 +88,7 @@ export class Guests extends Context.Service<Guests, GuestsShape>()("test/Guests"
         }
         return Guests.of({
           runMachine,
+          networks,
           machine: (name) => runMachine(name).machine,
           events: () => events,
           outputDirectory
