@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { machineApiPage } from "./machineApiPage.ts"
 import { factsTables, guestsTable, imagesTables, unitsTable } from "./imageTables.ts"
+import { methodsPage } from "./methodsPage.ts"
 import { replacePart } from "./replacePart.ts"
 
 const root = join(import.meta.dirname, "..")
@@ -11,6 +12,7 @@ const read = (file: string): string => readFileSync(join(root, file), "utf8")
 /** Whole pages, and pages that people write around generated parts. */
 const pages = {
   "docs/machine-api.md": machineApiPage,
+  "docs/methods.md": methodsPage,
   "docs/images.md": () =>
     Object.entries({ images: imagesTables(), facts: factsTables(), units: unitsTable() }).reduce(
       (page, [name, content]) => replacePart({ page, name, content }),

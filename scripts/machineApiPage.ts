@@ -98,11 +98,14 @@ const declarationsOf = (file: string): ReadonlyArray<Declaration> => {
 
 const folder = "packages/core/src"
 const declarations = new Map(
-  ["machine", "promise", "guest", "spec", "events"]
+  ["machine", "promise", "guest", "spec", "events", "script"]
     .flatMap((layer) => globSync(`${folder}/${layer}/*.ts`, { cwd: root }).toSorted())
     .flatMap(declarationsOf)
     .map((declaration) => [declaration.name, declaration] as const)
 )
+
+/** The members of an exported interface, in their order. */
+export const membersOf = (name: string): ReadonlyArray<Member> => declarations.get(name)?.members ?? []
 
 /** The roots and what they mention, each once, in the order of the first mention. */
 const reachable = (names: ReadonlyArray<string>): ReadonlyArray<Declaration> => {

@@ -29,6 +29,9 @@ const guestTools = [
 ]
 
 /** @type {readonly SystemTool[]} */
+const docsTools = [{ tool: "python3", packages: ["python3"] }]
+
+/** @type {readonly SystemTool[]} */
 const agentTools = [
   { tool: "musl-gcc", packages: ["musl-tools"] },
   { tool: "gcc", packages: ["gcc"] }
@@ -49,6 +52,8 @@ const testTools = [
 /** What a task needs of the system; tasks that are not named need nothing. @type {Readonly<Record<string, readonly SystemTool[]>>} */
 export const toolsOf = {
   build: agentTools,
+  check: docsTools,
+  docs: docsTools,
   demo: [...agentTools, ...guestTools],
   bench: [...agentTools, ...guestTools],
   test: [...agentTools, ...guestTools, ...testTools]

@@ -10,7 +10,9 @@ const flags = {
   ),
   machine: Flag.String("machine").pipe(
     Flag.withMetavar("NAME"),
-    Flag.withDescription("A machine of a Python script that comes without a spec (default: machine; may be given again)"),
+    Flag.withDescription(
+      "A machine of a Python script that comes without a spec (default: machine; may be given again)"
+    ),
     Flag.between(0, 100),
     Flag.map((names) => (names.length === 0 ? ["machine"] : names))
   ),

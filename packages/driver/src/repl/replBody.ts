@@ -64,9 +64,7 @@ const openConsole = Effect.fnUntraced(function* (host: ScriptHost, options: Repl
     )
   Object.assign(server.context, promiseContext(host, run), script === undefined ? {} : { testScript })
   fs.mkdirSync(historyFolder(), { recursive: true })
-  yield* Effect.promise(() =>
-    setUpHistory(server, path.join(historyFolder(), "typescript-history"))
-  )
+  yield* Effect.promise(() => setUpHistory(server, path.join(historyFolder(), "typescript-history")))
   yield* session.output.divert(showAbove(server))
   // In raw mode Ctrl-C is a key, which the console turns into this event; other signals are for what it leaves to itself.
   yield* takeSignals((signal) => {
