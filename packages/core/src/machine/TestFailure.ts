@@ -29,6 +29,14 @@ export const WaitTimedOut = Schema.TaggedStruct("WaitTimedOut", {
 })
 /** A unit can't reach the state that was waited for. */
 export const UnitFailed = Schema.TaggedStruct("UnitFailed", { unit: Schema.String, detail: Schema.String })
+/** A unit's service manager did not tell its properties. */
+export const UnitNotShown = Schema.TaggedStruct("UnitNotShown", {
+  unit: Schema.String,
+  asked: Schema.String,
+  /** Whose service manager; absent: the system's. */
+  user: Schema.optionalKey(Schema.String),
+  exitCode: Schema.Int
+})
 /** A unit is in another state than required. */
 export const UnitInOtherState = Schema.TaggedStruct("UnitInOtherState", {
   unit: Schema.String,
@@ -64,6 +72,7 @@ export const TestFailureReason = Schema.Union([
   CommandRefused,
   WaitTimedOut,
   UnitFailed,
+  UnitNotShown,
   UnitInOtherState,
   FileRefused,
   ScriptThrew,
@@ -88,7 +97,11 @@ const explain = (reason: TestFailureReason): string => {
     case "UnitFailed":
       return `unit "${reason.unit}" ${reason.detail}`
     case "UnitInOtherState":
-      return `expected unit "${reason.unit}" to be in state "${reason.expected}" but it is in state "${reason.actual}"`
+      return `Expected unit '${reason.unit}' to be in state '${reason.expected}' but it is in state '${reason.actual}'`
+    case "UnitNotShown": {
+      const whose = reason.user === undefined ? "" : ` under user "${reason.user}"`
+      return `retrieving ${reason.asked} for unit "${reason.unit}"${whose} failed with exit code ${reason.exitCode}`
+    }
     case "FileRefused":
       return `can't ${reason.operation} ${reason.path}: ${reason.detail}`
     case "ScriptThrew":

@@ -72,9 +72,11 @@ const show = Effect.fnUntraced(function* (
     return yield* new TestFailure({
       machine: context.name,
       reason: {
-        _tag: "UnitFailed",
+        _tag: "UnitNotShown",
         unit,
-        detail: `can't be asked for${whose(options)}: systemctl failed with exit code ${result.exitCode}`
+        asked: properties.length === 0 ? "systemctl info" : `systemctl property "${properties.join('", "')}"`,
+        ...(options.user === undefined ? {} : { user: options.user }),
+        exitCode: result.exitCode
       },
       evidence: outputEvidence(result)
     })
@@ -121,7 +123,7 @@ export const requireUnitState = (
 ): Effect.Effect<void, OperationError> =>
   guestStep(
     context,
-    { kind: "command", title: `checking if unit "${unit}" has reached state "${state}"` },
+    { kind: "command", title: `checking if unit '${unit}' has reached state '${state}'` },
     Effect.fnUntraced(function* () {
       const actual = yield* getUnitProperty(context, unit, "ActiveState", options)
       if (actual === state) return

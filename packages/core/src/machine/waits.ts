@@ -51,7 +51,7 @@ const waitForProbe = (context: MachineContext, wait: ProbeWait): Effect.Effect<v
 /** Waits until a path exists in the guest. */
 export const waitForFile = (context: MachineContext, path: string, options: WaitOptions = {}) =>
   waitForProbe(context, {
-    title: `waiting for file "${path}"`,
+    title: `waiting for file '${path}'`,
     waitedFor: `file "${path}"`,
     probe: { kind: "pathExists", path },
     options,
@@ -101,7 +101,7 @@ export interface UnixSocketOptions extends WaitOptions {
 export const waitForOpenUnixSocket = (context: MachineContext, path: string, options: UnixSocketOptions = {}) => {
   const kind = options.datagram === true ? "datagram" : "stream"
   return waitForProbe(context, {
-    title: `waiting for UNIX-domain ${kind} on "${path}"`,
+    title: `waiting for UNIX-domain ${kind} on '${path}'`,
     waitedFor: `UNIX-domain ${kind} socket "${path}"`,
     probe: { kind: options.datagram === true ? "unixDatagram" : "unixStream", path },
     options,

@@ -80,7 +80,7 @@ export const unitsSuite: GuestSuite = (it) => {
       const failure = yield* Effect.flip(vm.requireUnitState("steady.service", "inactive"))
       assert.include(
         failure.message,
-        'expected unit "steady.service" to be in state "inactive" but it is in state "active"'
+        "Expected unit 'steady.service' to be in state 'inactive' but it is in state 'active'"
       )
       assert.include(evidence(failure, "systemctl status steady.service"), "sleep 785")
       assert.deepInclude(yield* vm.stopJob("steady.service"), { exitCode: 0 })
