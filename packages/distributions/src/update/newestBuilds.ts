@@ -27,7 +27,7 @@ export const openNewestBuilds: OpenIndex<NewestBuilds> = (publisher) =>
       const verified = yield* verifiedText(document, signature)
       if (Option.isNone(verified)) return Option.none<Offer>()
       const { text, signedBy } = verified.value
-      const newest = yield* Schema.decodeUnknownEffect(NewestBuild)(text).pipe(
+      const newest = yield* Schema.decodeEffect(NewestBuild)(text).pipe(
         Effect.mapError((error) => unreadable(document, error.message))
       )
       const [first, ...rest] = image.urls

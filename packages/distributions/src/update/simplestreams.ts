@@ -42,7 +42,7 @@ export const openSimplestreams: OpenIndex<Simplestreams> = Effect.fnUntraced(fun
   const verified = yield* verifiedText(stream, signature)
   if (Option.isNone(verified)) return yield* unreadable(stream, "it is not there")
   const { text, signedBy } = verified.value
-  const { products } = yield* Schema.decodeUnknownEffect(Stream)(text).pipe(
+  const { products } = yield* Schema.decodeEffect(Stream)(text).pipe(
     Effect.mapError((error) => unreadable(stream, error.message))
   )
   return ({ version, architecture, image }) => {

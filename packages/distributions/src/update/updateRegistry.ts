@@ -64,7 +64,7 @@ const updateFamily = Effect.fnUntraced(function* (family: string, options: Updat
   const fs = yield* FileSystem.FileSystem
   const file = path.join(folder, `${family}.json`)
   const text = yield* Effect.mapError(fs.readFileString(file), badRegistry(file))
-  const decoded = Schema.decodeUnknownResult(Written, { onExcessProperty: "error" })(text)
+  const decoded = Schema.decodeResult(Written, { onExcessProperty: "error" })(text)
   if (Result.isFailure(decoded)) return yield* badRegistry(file)(decoded.failure)
   const distribution = decoded.success
   const { publisher } = distribution
