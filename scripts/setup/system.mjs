@@ -44,6 +44,9 @@ const testTools = [
   { tool: "pyflakes3", packages: ["pyflakes3"] },
   { tool: "mypy", packages: ["mypy"] },
   { tool: "ipython3", packages: ["ipython3"] },
+  { tool: "dnf", packages: ["dnf"] },
+  { tool: "rpmbuild", packages: ["rpm"] },
+  { tool: "dpkg-deb", packages: ["dpkg"] },
   { tool: "gpg", packages: ["gnupg"] },
   { tool: "gpgv", packages: ["gpgv"] },
   { tool: "openssl", packages: ["openssl"] }

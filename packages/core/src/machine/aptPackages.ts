@@ -1,8 +1,7 @@
 /** Shell code that gives a guest's apt packages of its own: a flat repository in a folder of the guest. */
+import { packagesFolder } from "./packagesFolder.ts"
+import type { PackageScripts } from "./packageScripts.ts"
 import { shellQuote } from "./shellQuote.ts"
-
-/** Where the guest has the files of its packages. */
-export const packagesFolder = "/var/lib/nix-vm-test/packages"
 
 const source = "/etc/apt/sources.list.d/nix-vm-test.list"
 
@@ -15,7 +14,7 @@ done`
  * Makes the folder's files known to apt, by what dpkg reads of them. The index holds digests, since apt takes no file without, and the repository is
  * trusted, since it has no signature.
  */
-export const publishPackages = (options: { readonly offline: boolean }): string => `export LC_ALL=C
+const publish: PackageScripts["publish"] = ({ offline }) => `export LC_ALL=C
 cd ${packagesFolder}
 taken=$(echo all $(dpkg --print-architecture) $(dpkg --print-foreign-architectures))
 for file in *.deb; do
@@ -33,12 +32,14 @@ for file in *.deb; do
   echo "SHA256: $(sha256sum <"$file" | cut -d ' ' -f 1)"
   echo
 done >Packages
-${options.offline ? disableSources : ""}
+${offline ? disableSources : ""}
 echo "deb [trusted=yes] file:${packagesFolder} ./" >${source}
 apt-get --quiet update -o Dir::Etc::sourcelist=${source} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any
 `
 
 /** Installs by name. Configuration files that are there already, such as those of the specification, stay as they are. */
-export const installPackages = (names: ReadonlyArray<string>): string => `export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+const install: PackageScripts["install"] = (names) => `export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 apt-get --quiet --yes install -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold ${names.map(shellQuote).join(" ")} </dev/null
 `
+
+export const aptPackages: PackageScripts = { publish, install }

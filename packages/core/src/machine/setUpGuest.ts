@@ -9,11 +9,12 @@ import * as Effect from "effect/Effect"
 import type { GuestChannel } from "../guest/GuestChannel.ts"
 import type { GuestError } from "../guest/GuestError.ts"
 import type { FilePlan, MachinePlan } from "../plan/MachinePlan.ts"
-import type { PackagesPlan } from "../plan/PackagesPlan.ts"
+import type { GivenManager, PackagesPlan } from "../plan/PackagesPlan.ts"
 import type { RegistrationPlan, SharePlan } from "../plan/SharePlan.ts"
 import { registrationOf } from "../store/closurePaths.ts"
 import { packageFiles } from "../store/packageFiles.ts"
-import { installPackages, packagesFolder, publishPackages } from "./aptPackages.ts"
+import { aptPackages } from "./aptPackages.ts"
+import { dnfPackages } from "./dnfPackages.ts"
 import { evidenceOf } from "./evidence.ts"
 import { putFromHost } from "./files.ts"
 import { growFileSystem, notGrown, readGrownSizes } from "./growFileSystem.ts"
@@ -21,6 +22,8 @@ import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
+import { packagesFolder } from "./packagesFolder.ts"
+import type { PackageScripts } from "./packageScripts.ts"
 import { cloudInitOff, settle } from "./settleScript.ts"
 import { copyIn } from "./shareCopies.ts"
 import { setSelinux } from "./setSelinux.ts"
@@ -117,9 +120,12 @@ const register = Effect.fnUntraced(function* (options: SetUpOptions, { closureIn
   yield* run(options, step, `if command -v nix-store >/dev/null; then nix-store --load-db < ${shellQuote(target)}; fi`)
 })
 
+const packageScripts: Readonly<Record<GivenManager, PackageScripts>> = { apt: aptPackages, dnf: dnfPackages }
+
 /** Makes packages known to the guest's package manager, and installs those that are named. */
 const givePackages = Effect.fnUntraced(function* (options: SetUpOptions, packages: PackagesPlan) {
   const step = "giving the guest its packages"
+  const scripts = packageScripts[packages.manager]
   const files = yield* Effect.forEach(packages.sources, (source) => packageFiles(source.path, packages.format)).pipe(
     Effect.mapError(({ message }) => setupFailed(options, step, message, ""))
   )
@@ -130,9 +136,9 @@ const givePackages = Effect.fnUntraced(function* (options: SetUpOptions, package
       { discard: true }
     )
   yield* orSetupFailed(options, step)(inIncarnation(options.access, options.incarnation, put))
-  yield* run(options, step, publishPackages(packages))
+  yield* run(options, step, scripts.publish(packages))
   if (packages.install.length === 0) return
-  yield* run(options, `installing ${packages.install.join(", ")}`, installPackages(packages.install))
+  yield* run(options, `installing ${packages.install.join(", ")}`, scripts.install(packages.install))
 })
 
 /** Brings a guest whose agent answers to the state in which the script may have it. */

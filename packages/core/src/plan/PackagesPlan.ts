@@ -1,6 +1,9 @@
 /** The packages that a machine gets before its script runs. */
 import type { Digest } from "../spec/Image.ts"
 
+/** The package managers that can be given packages. */
+export type GivenManager = "apt" | "dnf"
+
 /** What a package manager's files are: their ending, and the bytes that they begin with. */
 export interface PackageFormat {
   readonly ending: string
@@ -17,6 +20,7 @@ export interface PackageSource {
 }
 
 export interface PackagesPlan {
+  readonly manager: GivenManager
   readonly format: PackageFormat
   readonly sources: ReadonlyArray<PackageSource>
   /** Names to be installed. */

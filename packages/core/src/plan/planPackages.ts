@@ -5,13 +5,15 @@ import * as Result from "effect/Result"
 import type { Image, ImageFacts } from "../spec/Image.ts"
 import type { MachineSpec } from "../spec/MachineSpec.ts"
 import type { PackageSpec } from "../spec/PackageSpec.ts"
-import type { PackageFormat, PackageSource, PackagesPlan } from "./PackagesPlan.ts"
+import type { GivenManager, PackageFormat, PackageSource, PackagesPlan } from "./PackagesPlan.ts"
 import { PlanError } from "./PlanError.ts"
 
-const deb: PackageFormat = { ending: ".deb", magic: new TextEncoder().encode("!<arch>\ndebian-binary") }
+const formats: Readonly<Record<GivenManager, PackageFormat>> = {
+  apt: { ending: ".deb", magic: new TextEncoder().encode("!<arch>\ndebian-binary") },
+  dnf: { ending: ".rpm", magic: Uint8Array.of(0xed, 0xab, 0xee, 0xdb) }
+}
 
-/** Of the managers that can be given packages. */
-const formats: Partial<Record<ImageFacts["packageManager"], PackageFormat>> = { apt: deb }
+const canBeGiven = (manager: ImageFacts["packageManager"]): manager is GivenManager => manager in formats
 
 export interface PlanPackagesOptions {
   readonly machine: string
@@ -39,13 +41,13 @@ export const planPackages = (options: PlanPackagesOptions): Result.Result<Packag
   const { machine, spec, image } = options
   if (spec.packages.length === 0) return Result.succeed(undefined)
   const { packageManager: manager } = image.facts
-  const format = formats[manager]
-  if (format === undefined) {
+  if (!canBeGiven(manager)) {
     const reason = { _tag: "PackagesImpossible", machine, manager, possible: Object.keys(formats) } as const
     return Result.fail(new PlanError({ reason }))
   }
   return Result.succeed({
-    format,
+    manager,
+    format: formats[manager],
     sources: spec.packages.map((source, position) => planSource(options, source, position)),
     install: spec.install,
     offline: !spec.internet

@@ -16,7 +16,7 @@ const guests = Guests.layer(
     machines: {
       vm: {
         ...machine,
-        packages: [scene.published, scene.make({ name: "nvt-page" }), later],
+        packages: [scene.published, scene.page, later],
         install: ["nvt-page"]
       },
       foreign: { ...machine, packages: [scene.make({ name: "nvt-foreign", architecture: "arm64" })] },

@@ -13,6 +13,8 @@ export interface MadePackage {
 export interface PackageScene {
   /** A folder with `libjs-jquery-ui` and `libjs-jquery`, which it depends on. */
   readonly published: string
+  /** A package `nvt-page`, which depends on `libjs-jquery-ui`. */
+  readonly page: string
   /** Makes a package that holds a file `/usr/share/NAME/file`, and gives its path. Its version has an epoch, which names of files write in an odd way. */
   readonly make: (options: MadePackage) => string
   /** A file of the scene. */
@@ -28,27 +30,29 @@ export const makePackageScene = (): PackageScene => {
     cwd: published,
     stdio: ["ignore", "ignore", "inherit"]
   })
+  const make: PackageScene["make"] = ({ name, architecture = "all", depends = "libjs-jquery-ui" }) => {
+    const tree = path.join(root, `tree-${name}`)
+    fs.mkdirSync(path.join(tree, "DEBIAN"), { recursive: true })
+    fs.mkdirSync(path.join(tree, "usr/share", name), { recursive: true })
+    fs.writeFileSync(path.join(tree, "usr/share", name, "file"), `of ${name}\n`)
+    const fields = {
+      Package: name,
+      Version: "1:1.0",
+      Architecture: architecture,
+      Maintainer: "Tests <tests@example.org>",
+      Depends: depends,
+      Description: "for a test"
+    }
+    const control = Object.entries(fields).map(([field, value]) => `${field}: ${value}\n`)
+    fs.writeFileSync(path.join(tree, "DEBIAN/control"), control.join(""))
+    const file = path.join(root, `${name}_1%3a1.0_${architecture}.deb`)
+    execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", "--build", tree, file], { stdio: "ignore" })
+    return file
+  }
   return {
     published,
-    make: ({ name, architecture = "all", depends = "libjs-jquery-ui" }) => {
-      const tree = path.join(root, `tree-${name}`)
-      fs.mkdirSync(path.join(tree, "DEBIAN"), { recursive: true })
-      fs.mkdirSync(path.join(tree, "usr/share", name), { recursive: true })
-      fs.writeFileSync(path.join(tree, "usr/share", name, "file"), `of ${name}\n`)
-      const fields = {
-        Package: name,
-        Version: "1:1.0",
-        Architecture: architecture,
-        Maintainer: "Tests <tests@example.org>",
-        Depends: depends,
-        Description: "for a test"
-      }
-      const control = Object.entries(fields).map(([field, value]) => `${field}: ${value}\n`)
-      fs.writeFileSync(path.join(tree, "DEBIAN/control"), control.join(""))
-      const file = path.join(root, `${name}_1%3a1.0_${architecture}.deb`)
-      execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", "--build", tree, file], { stdio: "ignore" })
-      return file
-    },
+    page: make({ name: "nvt-page" }),
+    make,
     write: (name, text) => {
       const file = path.join(root, name)
       fs.writeFileSync(file, text)
