@@ -1,6 +1,8 @@
 /** One real guest for a bench: its handle, and the shell on a console that the NixOS test driver would use. */
 import * as os from "node:os"
 import * as path from "node:path"
+import type { EventBus } from "@nix-vm-test/core/events/EventBus"
+import type { Steps } from "@nix-vm-test/core/machine/Steps"
 import { makeRunPromise } from "@nix-vm-test/core/promise/RunPromise"
 import { promiseMachine } from "@nix-vm-test/core/promise/PromiseMachine"
 import { openMachines } from "@nix-vm-test/core/run/openMachines"
@@ -33,5 +35,5 @@ const bootGuest = Effect.gen(function* () {
 export type BenchGuest = Effect.Success<typeof bootGuest>
 
 /** Runs a bench against a guest of its own. */
-export const withGuest = <A, E>(use: (guest: BenchGuest) => Effect.Effect<A, E>) =>
+export const withGuest = <A, E>(use: (guest: BenchGuest) => Effect.Effect<A, E, EventBus | Steps>) =>
   bootGuest.pipe(Effect.flatMap(use), Effect.scoped, Effect.provide(runServices))

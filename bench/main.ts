@@ -13,13 +13,25 @@ import { checkpoint } from "./checkpoint.ts"
 import { clone } from "./clone.ts"
 import { clones } from "./clones.ts"
 import { commands } from "./commands.ts"
+import { python } from "./python.ts"
 import { seal } from "./seal.ts"
 import { shell } from "./shell.ts"
 import { prepare } from "./prepare.ts"
 import { startup } from "./startup.ts"
 import { transfer } from "./transfer.ts"
 
-const benches: ReadonlyArray<Bench> = [commands, transfer, startup, shell, clone, clones, seal, checkpoint, prepare]
+const benches: ReadonlyArray<Bench> = [
+  commands,
+  transfer,
+  python,
+  startup,
+  shell,
+  clone,
+  clones,
+  seal,
+  checkpoint,
+  prepare
+]
 
 const digits = (value: number): string => value.toFixed(Math.abs(value) < 100 ? 2 : 0)
 

@@ -4,6 +4,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import type { Event } from "@nix-vm-test/core/events/Event"
 import { EventBus } from "@nix-vm-test/core/events/EventBus"
+import { regExpMatcher } from "@nix-vm-test/core/guest/TextMatcher"
 import { openMachines } from "@nix-vm-test/core/run/openMachines"
 import { decodeSpec } from "@nix-vm-test/core/spec/decodeSpec"
 import type { TestSpecInput } from "@nix-vm-test/core/spec/TestSpec"
@@ -62,7 +63,7 @@ const open = Effect.fnUntraced(function* (machine: TestSpecInput["machines"][str
 const bootUntouched = Effect.gen(function* () {
   const { power, console } = yield* open({ image: "bench:untouched" })
   yield* Effect.forkScoped(power.start)
-  yield* console.waitForText(/login: /u)
+  yield* console.waitForText(regExpMatcher(/login: /u))
 }).pipe(Effect.scoped)
 
 const prepareSteps = (events: ReadonlyArray<Event>): number =>

@@ -6,12 +6,14 @@ import { MachineError } from "@nix-vm-test/core/machine/MachineError"
 import { Steps } from "@nix-vm-test/core/machine/Steps"
 import { runScript } from "@nix-vm-test/core/script/runScript"
 import type { EffectHelpers, PromiseHelpers, ScriptBody } from "@nix-vm-test/core/script/TestDefinition"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 
 /** Runs a script that has no machines; gives how it ended and what it reported. */
-const run = Effect.fnUntraced(function* (body: ScriptBody) {
+const run = Effect.fnUntraced(function* (body: ScriptBody, options: { readonly keepGoing?: boolean } = {}) {
   const bus = yield* EventBus
   const steps = yield* Steps
   const events: Array<Event> = []
@@ -20,9 +22,10 @@ const run = Effect.fnUntraced(function* (body: ScriptBody) {
     Stream.runForEach(stream, (event) => Effect.sync(() => events.push(event))),
     { startImmediately: true }
   )
-  const result = yield* Effect.result(runScript({ body, machines: {}, bus, steps }))
+  const exit = yield* Effect.exit(runScript({ body, machines: {}, bus, steps, ...options }))
   yield* Effect.sleep("1 millis")
-  return { failure: result._tag === "Failure" ? result.failure : undefined, events }
+  const failures = Exit.isSuccess(exit) ? [] : exit.cause.reasons.filter(Cause.isFailReason).map(({ error }) => error)
+  return { failure: failures[0], failures, events }
 })
 
 const promise = (script: (helpers: PromiseHelpers<string>) => unknown): ScriptBody => ({ style: "promise", script })
@@ -131,7 +134,7 @@ layer(services, { excludeTestServices: true })("runScript", (it) => {
                   return subtest("right's own", () => 2)
                 })
               ])
-              return parts[0] + parts[1]
+              return (parts[0] ?? 0) + (parts[1] ?? 0)
             })
             await subtest(`sum ${sum}`, () => {})
           })
@@ -141,6 +144,25 @@ layer(services, { excludeTestServices: true })("runScript", (it) => {
           [...tree(events)],
           ["outer", "outer > left", "outer > right", "right > right's own", "left > left's own", "sum 3"]
         )
+      })
+    )
+
+    it.effect("goes on after failed subtests where that is wanted, and fails with all that failed", () =>
+      Effect.gen(function* () {
+        const body = promise(async ({ subtest }) => {
+          const nothing: unknown = await subtest("one", () => Promise.reject(new Error("not one")))
+          await subtest("two", () => {
+            throw new Error(`not two, ${nothing}`)
+          })
+          throw new Error("not the rest")
+        })
+        const messages = (failures: ReadonlyArray<Error>) => failures.map(({ message }) => message)
+        assert.deepStrictEqual(messages((yield* run(body)).failures), ["Error: not one"])
+        assert.deepStrictEqual(messages((yield* run(body, { keepGoing: true })).failures), [
+          "Error: not one",
+          "Error: not two, undefined",
+          "Error: not the rest"
+        ])
       })
     )
 
