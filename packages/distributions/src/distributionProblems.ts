@@ -1,4 +1,5 @@
 /** What a distribution's file says twice must agree, and what it names must be there. */
+import { dayOfBuild } from "./dayOfBuild.ts"
 import type { Distribution, PublishedImage } from "./Distribution.ts"
 import { type ImageRow, imageRows } from "./imageRows.ts"
 import { fileNameOf, urlProblem } from "./imageUrl.ts"
@@ -40,10 +41,10 @@ const factsProblem = ({ distribution, release, image }: ImageRow): string | unde
 
 /** A build that is named by its day was published on that day. */
 const dateProblem = ({ image: { build, published } }: ImageRow): string | undefined => {
-  const [, year, month, day] = /(?<!\d)(20\d\d)(\d\d)(\d\d)(?!\d)/u.exec(build) ?? []
-  return year === undefined || published === `${year}-${month}-${day}`
+  const day = dayOfBuild(build)
+  return day === undefined || published === day
     ? undefined
-    : `the build ${build} was published on ${year}-${month}-${day}, not ${published ?? "on an unknown day"}`
+    : `the build ${build} was published on ${day}, not ${published ?? "on an unknown day"}`
 }
 
 const rowProblem = (row: ImageRow): string | undefined => {

@@ -37,8 +37,8 @@ const buildsAt = Effect.fnUntraced(function* ({ publisher, row: { image }, url }
     publisher.newest === undefined
       ? Option.getOrElse(yield* list(place.folder), (): ReadonlyArray<string> => []).map(place.buildOf)
       : [yield* newestBuild({ publisher, url, place: place.folder, newest: publisher.newest })]
-  const newer = published.filter((build) => build !== undefined && compareBuilds(build, pinned) > 0)
-  return [...new Set([...newer, pinned])].toSorted((one, other) => compareBuilds(other ?? "", one ?? ""))
+  const newer = published.flatMap((build) => (build !== undefined && compareBuilds(build, pinned) > 0 ? [build] : []))
+  return [...new Set([...newer, pinned])].toSorted((one, other) => compareBuilds(other, one))
 })
 
 interface NewestBuild {
@@ -52,7 +52,7 @@ interface NewestBuild {
 const newestBuild = Effect.fnUntraced(function* ({ publisher, url, place, newest }: NewestBuild) {
   const [, ...below] = folderOf(url).slice(place.length).split("/")
   const text = yield* verifiedText(`${place}${newest}/${below.join("/")}${publisher.checksums}`, publisher.signature)
-  const pattern = new RegExp(`(?<![\\w.])${publisher.build ?? ""}(?![\\w.])`, "u")
+  const pattern = new RegExp(`(?<![\\w.])(?:${publisher.build})(?![\\w.])`, "u")
   return pattern.exec(Option.match(text, { onNone: () => "", onSome: (found) => found.text }))?.[0]
 })
 
@@ -107,7 +107,7 @@ export const openChecksumFiles: OpenIndex<ChecksumFiles> = (publisher) =>
       for (const url of row.image.urls.filter((address) => isBelow(address, publisher.origins))) {
         const asked = { publisher, row, url }
         for (const build of yield* buildsAt(asked)) {
-          const offer = yield* offerOf(asked, build ?? row.image.build)
+          const offer = yield* offerOf(asked, build)
           if (Option.isSome(offer)) return offer
         }
       }

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { dayOfBuild } from "../dayOfBuild.ts"
 import { Distribution, type PublishedImage } from "../Distribution.ts"
 import { type ImageRow, imageRows } from "../imageRows.ts"
 import { checkBytes, type CheckBytesOptions } from "./checkBytes.ts"
@@ -63,12 +64,6 @@ const openIndex = (publisher: Publisher) => {
   }
 }
 
-/** The day that a build is named by. */
-const dayOf = (build: string): string | undefined => {
-  const [, year, month, day] = /(?<!\d)(20\d\d)(\d\d)(\d\d)(?!\d)/u.exec(build) ?? []
-  return year === undefined ? undefined : `${year}-${month}-${day}`
-}
-
 interface RowOutcome {
   readonly change: Change
   readonly image: PublishedImage
@@ -84,7 +79,7 @@ const changeOf = (image: PublishedImage, offer: Offer): Change => {
 /** The row with what was learned; fields in the order of the file. */
 const pinned = (image: PublishedImage, offer: Offer, size: number | undefined, read: string): PublishedImage => {
   const isRenewed = offer.build !== image.build
-  const published = isRenewed ? dayOf(offer.build) : image.published
+  const published = isRenewed ? dayOfBuild(offer.build) : image.published
   return {
     variant: image.variant,
     build: offer.build,

@@ -45,7 +45,7 @@ const chosenFamilies = Effect.fnUntraced(function* (folder: string, families: Re
       hint: `there are ${known.join(", ")}`
     })
   }
-  return families.length === 0 ? known : families
+  return families.length === 0 ? known : [...new Set(families)]
 })
 
 /** Tells of each file that is downloaded to be compared, now and then and at its end. */
