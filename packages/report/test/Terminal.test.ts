@@ -188,6 +188,19 @@ describe("on a terminal", () => {
     ])
   })
 
+  it("console lines are shown while a script wants them", () => {
+    const line = (text: string) => ({ _tag: "ConsoleLine", machine: "b", text }) as const
+    const events = makeTimeline([
+      [0, line("before")],
+      [1, { _tag: "ConsolesShown", shown: true }],
+      [2, line("shown")],
+      [3, { _tag: "ConsolesShown", shown: false }],
+      [4, line("after")]
+    ])
+    assert.deepStrictEqual(kept(events, { console: "failure" }), ["b # shown"])
+    assert.deepStrictEqual(kept(events, { console: "all" }), ["b # before", "b # shown"])
+  })
+
   it("the status line tells what runs, and goes with it", () => {
     const { report, written } = makeReport({ interactive: true, width: 60 })
     for (const event of makeTimeline([

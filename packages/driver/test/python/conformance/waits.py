@@ -78,7 +78,8 @@ with subtest("QEMU's monitors answer, and its events are waited for"):
     first.qmp_client.send("cont", {})
     t.assertEqual(first.wait_for_qmp_event(lambda event: event["event"] == "RESUME")["event"], "RESUME")
     fails(lambda: first.wait_for_qmp_event(lambda _: False, timeout=seconds(0.2)), CommandTimedOut, "an event of QEMU")
-    fails(lambda: first.wait_for_qmp_event(lambda event: 1 / 0, timeout=5), ZeroDivisionError, "") if first.send_monitor_command("stop") == "" else None
+    first.send_monitor_command("stop")
+    fails(lambda: first.wait_for_qmp_event(lambda _: 1 / 0), ZeroDivisionError, "division")
     first.send_monitor_command("cont")
 
 with subtest("what only NixOS' own machines have is refused with the reason"):
@@ -126,7 +127,7 @@ with subtest("a guest that powers off ends every wait at once, with its console"
         "execute": lambda: third.execute("sleep 1000", timeout=None),
         "success": lambda: third.wait_until_succeeds("false"),
         "failure": lambda: third.wait_until_fails("true"),
-        "unit": lambda: third.wait_for_unit("never.timer") if third.execute("systemctl start --no-block slow") else None,
+        "unit": lambda: third.wait_for_unit("slow.service"),
         "file": lambda: third.wait_for_file("/no"),
         "open port": lambda: third.wait_for_open_port(81),
         "closed port": lambda: third.wait_for_closed_port(82),
@@ -137,7 +138,8 @@ with subtest("a guest that powers off ends every wait at once, with its console"
         "X": lambda: third.wait_for_x(),
         "sleep": lambda: third.sleep(1000),
     }
-    del waits["unit"]
+    third.succeed("printf '[Service]\\nType=notify\\nExecStart=sleep 1000\\n' >/run/systemd/system/slow.service")
+    third.succeed("systemctl daemon-reload; systemctl start --no-block slow.service")
     third.execute("python3 -m http.server 82", check_output=False)
     third.wait_for_open_port(82)
     ended = {}
