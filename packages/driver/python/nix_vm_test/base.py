@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 from .bridge import Answer, Bridge, Reply
 from .errors import MachineError
@@ -18,8 +18,10 @@ class MachineBase:
     def __repr__(self) -> str:
         return f"<Machine {self.name}>"
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"machine {self.name} has no '{name}'{suggestion(name, dir(type(self)))}")
+    if not TYPE_CHECKING:  # checkers would take any name for one that is there
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(f"machine {self.name} has no '{name}'{suggestion(name, dir(type(self)))}")
 
     def _call(
         self, operation: str, parts: Tuple[bytes, ...] = (), reply: Optional[Reply] = None, **args: Any

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import socket
-import sys
 import threading
 
 from .attended import Attended
@@ -14,7 +13,7 @@ from .deprecations import report_warnings
 from .driver import Driver
 from .errors import BridgeError
 from .log import Log
-from .script import load_script
+from .script import Script, load_script
 from .symbols import symbols_of
 
 BRIDGE_DESCRIPTOR = 3
@@ -34,10 +33,11 @@ def _serve_script() -> None:
     bridge = Bridge(connection)
     bridge.send({"type": "hello", "python": platform.python_version()})
     order = bridge.receive()
-    script = load_script(**order["script"])
-    if isinstance(script, dict):
-        bridge.send({"type": "loaded", "failure": script})
+    loaded = load_script(**order["script"])
+    if isinstance(loaded, dict):
+        bridge.send({"type": "loaded", "failure": loaded})
         return
+    script: Script = loaded
     bridge.send({"type": "loaded", "failure": None})
     session = order.get("session")
     attended = None if session is None else Attended(bridge, **session)

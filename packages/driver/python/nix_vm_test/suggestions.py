@@ -21,4 +21,4 @@ def complete_name_error(error: NameError, known: Iterable[str]) -> None:
     error.args = (str(error) + suggestion(found.group(1), known),)
     if hasattr(error, "name"):
         # Newer Pythons would add theirs when the traceback is written.
-        error.name = None
+        setattr(error, "name", None)

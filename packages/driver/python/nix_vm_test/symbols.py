@@ -7,7 +7,6 @@ import re
 import unittest
 from typing import Any, Dict
 
-from .bridge import Bridge
 from .conditions import PollingCondition, polling_condition
 from .debugger import Debug
 from .driver import Driver, VLan
