@@ -46,7 +46,8 @@ const endedText = ({ code, signal }: ProcessExit): string =>
 
 /** Why an interpreter never said hello. */
 const startError = (command: string, exit: ProcessExit, stderr: string): PythonError => {
-  if (exit.code === 127 && stderr.includes("No such file or directory"))
+  // A file that is no program is taken for a shell script, whose words are not found either.
+  if (exit.code === 127 && /\bexec: .*: not found$/mu.test(stderr))
     return new PythonError({ reason: { _tag: "NotFound", looked: command } })
   const old = /^python (?<version>\S+) is too old$/mu.exec(stderr)?.groups?.["version"]
   if (old !== undefined) return new PythonError({ reason: { _tag: "TooOld", command, version: old } })
