@@ -22,6 +22,7 @@ import type { Incarnation } from "./Incarnation.ts"
 import type { GuestAccess } from "./GuestAccess.ts"
 import { inIncarnation } from "./MachineContext.ts"
 import { MachineError } from "./MachineError.ts"
+import { awaitDisks } from "./guestScripts.ts"
 import { packagesFolder } from "./packagesFolder.ts"
 import type { PackageScripts } from "./packageScripts.ts"
 import { cloudInitOff, settle } from "./settleScript.ts"
@@ -151,6 +152,9 @@ export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: Se
   }
   if (plan.selinux !== undefined) {
     yield* run(options, "setting SELinux's mode", setSelinux(plan.selinux))
+  }
+  if (plan.extraDisks.length > 0) {
+    yield* run(options, "finding its disks", awaitDisks(plan.extraDisks.map(({ name }) => name)))
   }
   yield* options.reached("settled")
   if (firstBoot && plan.disk.grows) {
