@@ -46,7 +46,11 @@ for volume in "\${volumes[@]}"; do
   done < <(python3 -c ${shellQuote(linearVolumes)} "$volume")
 done
 title() { printf '${separator}%s\\n' "$1"; }
-declare -A shown
+# Several patterns may find the same.
+declare -A seen
+is_new() {
+  [ -e "$1" ] && [ -z "\${seen[$PWD/$1]:-}" ] && seen[$PWD/$1]=yes
+}
 for volume in "\${volumes[@]}"; do
   case $(blkid --probe --match-tag TYPE --output value "$volume" || :) in
     btrfs) options=subvolid=5 ;;
@@ -61,18 +65,14 @@ for volume in "\${volumes[@]}"; do
   fi
   cd "$at"
   for file in ${places}log/cloud-init{,-output}.log ${places}lib/cloud/data/{status,result}.json; do
-    if [ -f "$file" ] && [ -z "\${shown[$at/$file]:-}" ]; then
-      shown[$at/$file]=yes
-      title "/$file"
-      tail -n ${mostLines} "$file"
-    fi
+    is_new "$file" || continue
+    title "/$file"
+    tail -n ${mostLines} "$file"
   done
   for journal in ${places}log/journal; do
-    if [ -z "\${shown[$at/$journal]:-}" ]; then
-      shown[$at/$journal]=yes
-      title "/$journal, warnings and errors of the last boot"
-      journalctl --quiet --directory="$journal" --priority=warning --boot --no-pager --output=short-monotonic | tail -n ${mostLines}
-    fi
+    is_new "$journal" || continue
+    title "/$journal, warnings and errors of the last boot"
+    journalctl --quiet --directory="$journal" --priority=warning --boot --no-pager --output=short-monotonic | tail -n ${mostLines}
   done
 done
 `
