@@ -21,7 +21,7 @@ const hostsMark = "# machines of this test"
 
 /**
  * Keeps the guest's own network service from the interfaces of the test: before they appear for systemd-networkd, whose files wait for them, and
- * as soon as they have for NetworkManager.
+ * as soon as they have for NetworkManager and for ifupdown, which may ask for an address for whatever appears.
  */
 const unmanaged = (nics: ReadonlyArray<NicPlan>): string => `
 if [ -d /run/systemd/netif ]; then
@@ -49,6 +49,7 @@ interface_of() {
 }
 set_aside() {
   interface_of "$1"
+  if grep -qs "^$interface=" /run/network/ifstate; then ifdown --force "$interface" >/dev/null 2>&1 || true; fi
   if command -v nmcli >/dev/null; then nmcli device set "$interface" managed no >/dev/null 2>&1 || true; fi
   if [ "$interface" = "$2" ]; then return; fi
   ip link set dev "$interface" down

@@ -43,13 +43,24 @@ method=auto
 method=auto
 `
 
-/** Without `no-auto-default` it would ask for addresses in the test's networks too. It reads profiles that only root can read. */
+/**
+ * It would ask for addresses in the test's networks too, and take away those that the driver gives there: it must not have these NICs from the
+ * moment that they are plugged in. It reads profiles that only root can read.
+ */
+const networkManagerSettings = `[main]
+no-auto-default=*
+
+[keyfile]
+unmanaged-devices=type:ethernet,except:mac:${userNetworkMac}
+`
+
 const networkManager: SettleStep = {
   does: `${address} from NetworkManager, which leaves other NICs alone`,
   script: `folder=/etc/NetworkManager
 if [ -d $folder ]; then
   mkdir -p $folder/conf.d $folder/system-connections
-  printf '[main]\\nno-auto-default=*\\n' >$folder/conf.d/10-nix-vm-test.conf
+  cat >$folder/conf.d/10-nix-vm-test.conf <<'SETTINGS'
+${networkManagerSettings}SETTINGS
   profile=$folder/system-connections/nix-vm-test.nmconnection
   : >$profile
   chmod 600 $profile
