@@ -112,7 +112,8 @@ with subtest("systemctl gives status and stdout, and never raises"):
     t.assertEqual((status != 0, output), (True, "inactive\n"))
 
 with subtest("units are started and stopped, and waited for"):
-    lone.succeed("printf '[Service]\\nExecStart=sleep 1000\\n' >/run/systemd/system/idle.service; systemctl daemon-reload")
+    lone.succeed("printf '[Service]\\nExecStart=sleep 1000\\n' >/run/systemd/system/idle.service")
+    lone.succeed("systemctl daemon-reload")
     t.assertEqual(lone.start_job("idle.service"), (0, ""))
     lone.wait_for_unit("idle.service")
     lone.require_unit_state("idle.service")
@@ -128,10 +129,12 @@ with subtest("wait_for_unit ends early for units that can't become active"):
         RequestedAssertionFailed,
         'unit "idle.service" is inactive and there are no pending jobs',
     )
-    lone.succeed("printf '[Service]\\nExecStart=false\\n' >/run/systemd/system/broken.service; systemctl daemon-reload")
+    lone.succeed("printf '[Service]\\nExecStart=false\\n' >/run/systemd/system/broken.service")
+    lone.succeed("systemctl daemon-reload")
     lone.systemctl("start broken.service")
     lone.wait_until_succeeds("systemctl is-failed broken.service")
-    fails(lambda: lone.wait_for_unit("broken.service"), RequestedAssertionFailed, 'unit "broken.service" reached state "failed"')
+    message = 'unit "broken.service" reached state "failed"'
+    fails(lambda: lone.wait_for_unit("broken.service"), RequestedAssertionFailed, message)
 
 with subtest("units of a user who has no service manager are told"):
     message = 'retrieving systemctl info for unit "basic.target" under user "daemon" failed with exit code 1'
