@@ -65,6 +65,8 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
   const images = new Map<string, ImageActivity>()
   const booting = new Map<string, BootingMachine>()
   let text = ""
+  /** Somebody types in the terminal: nothing is drawn. */
+  let taken = false
   let now = 0
 
   const print = (line: string, depth = 0): void => {
@@ -73,6 +75,7 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
   const prefix = (machine: string | undefined): string => (machine === undefined ? "" : `${style.machine(machine)}: `)
 
   const flush = (): void => {
+    if (taken) return
     const status = statusLine({ now, width: options.width, booting: booting.values(), steps: steps.innermost(), style })
     const bars = [...images.values()].map((activity) => activityBar(activity, now, style))
     live.draw({ text, live: interactive ? [...bars, ...(status === undefined ? [] : [status])] : [] })
@@ -247,6 +250,11 @@ export const makeTerminalReport = (options: TerminalReportOptions): TerminalRepo
         return commandOutput(event)
       case "Log":
         return log(event)
+      case "TerminalTaken":
+        if (event.taken) live.draw({ text, live: [] })
+        if (event.taken) text = ""
+        taken = event.taken
+        return
       case "ArtifactSaved":
         if (event.kind === "screenshot")
           print(`${prefix(event.machine)}${style.dim(`saved ${stripControl(event.path)}`)}`)

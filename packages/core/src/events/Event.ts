@@ -162,6 +162,11 @@ const fields = {
   },
   /** From now on live reports show what guests write to their consoles, or no longer do. */
   ConsolesShown: { shown: Schema.Boolean },
+  /** A person types in the terminal, or has done so: nobody else writes to it meanwhile. */
+  TerminalTaken: {
+    machine: Schema.String,
+    taken: Schema.Boolean
+  },
   /** A file in the output folder; `path` is relative to it. */
   ArtifactSaved: {
     path: Schema.String,
@@ -192,6 +197,7 @@ export const StepFinished = Schema.TaggedStruct("StepFinished", { ...stamp, ...f
 export const CommandOutput = Schema.TaggedStruct("CommandOutput", { ...stamp, ...fields.CommandOutput })
 export const Log = Schema.TaggedStruct("Log", { ...stamp, ...fields.Log })
 export const ConsolesShown = Schema.TaggedStruct("ConsolesShown", { ...stamp, ...fields.ConsolesShown })
+export const TerminalTaken = Schema.TaggedStruct("TerminalTaken", { ...stamp, ...fields.TerminalTaken })
 export const ArtifactSaved = Schema.TaggedStruct("ArtifactSaved", { ...stamp, ...fields.ArtifactSaved })
 
 /** Everything a run can report. */
@@ -215,6 +221,7 @@ export const Event = Schema.Union([
   CommandOutput,
   Log,
   ConsolesShown,
+  TerminalTaken,
   ArtifactSaved
 ])
 export type Event = typeof Event.Type

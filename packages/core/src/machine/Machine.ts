@@ -28,6 +28,7 @@ import * as monitor from "./monitor.ts"
 import * as narration from "./narration.ts"
 import type { ForwardedPort } from "./ports.ts"
 import * as ports from "./ports.ts"
+import * as shells from "./shell.ts"
 import type { SpawnOptions } from "./spawn.ts"
 import * as spawning from "./spawn.ts"
 import type { UnitInfo, UnitOptions } from "./units.ts"
@@ -175,6 +176,11 @@ export interface Machine {
     guestPort: number,
     options?: { readonly hostPort?: number }
   ) => Effect.Effect<ForwardedPort, OperationError>
+  /**
+   * A root shell at the terminal of the person who runs the test, in the midst of the script: with colours, sizes and Ctrl-C, until `exit`,
+   * Ctrl-D, or Ctrl-] three times. Gives its exit code.
+   */
+  readonly shell: () => Effect.Effect<number, OperationError>
   /** Sleeps for the given time of the host's clock. */
   readonly sleep: (time: TimeLimit) => Effect.Effect<void, OperationError>
   /** Writes a line to the report. */
@@ -237,6 +243,7 @@ export const makeMachine = (context: MachineContext, power: MachinePower, checkp
     checkpoint: (meeting) => markCallSite(checkpoints.checkpoint(meeting)),
     restore: (checkpoint, meeting) => markCallSite(checkpoints.restore(checkpoint, meeting)),
     forwardPort: on(ports.forwardPort),
+    shell: on(shells.shell),
     sleep: on(narration.sleep),
     log: on(narration.log),
     nested: (title, effect) => narration.nested(context, title, effect)

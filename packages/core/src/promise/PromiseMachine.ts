@@ -78,6 +78,7 @@ export const promiseMachine = (machine: Machine, run: RunPromise): PromiseMachin
   waitForOpenUnixSocket: (path, options) => run(machine.waitForOpenUnixSocket(path, options)),
   waitForConsoleText: (pattern, options) => run(machine.waitForConsoleText(pattern, options)),
   getConsoleLog: () => run(machine.getConsoleLog()),
+  shell: () => run(machine.shell()),
   sendConsole: (text) => run(machine.sendConsole(text)),
   getTtyText: (tty) => run(machine.getTtyText(tty)),
   waitUntilTtyMatches: (tty, pattern, options) => run(machine.waitUntilTtyMatches(tty, pattern, options)),

@@ -10,6 +10,7 @@ from .console import ConsoleMethods
 from .deprecations import deprecated
 from .durations import DEFAULT_TIMEOUT, Duration, optional_seconds, seconds_of
 from .monitor import MonitorMethods
+from .terminal import TerminalMethods
 
 Text = Union[str, bytes]
 
@@ -26,7 +27,7 @@ class Checkpoint:
         self.number = number
 
 
-class Machine(ConsoleMethods, MonitorMethods):
+class Machine(ConsoleMethods, TerminalMethods, MonitorMethods):
     """One machine. Its methods may be called from several threads at once."""
 
     def _command(

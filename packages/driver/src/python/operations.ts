@@ -9,6 +9,7 @@ import { monitorOperations } from "./monitorOperations.ts"
 import type { Operation } from "./Operation.ts"
 import { stepOperations } from "./OpenSteps.ts"
 import { reportOperations } from "./reportOperations.ts"
+import { terminalOperations } from "./terminalOperations.ts"
 import { unitOperations } from "./unitOperations.ts"
 import { waitOperations } from "./waitOperations.ts"
 
@@ -22,6 +23,7 @@ export const makeOperations = (machines: Record<string, Machine>): ReadonlyMap<s
       ...consoleOperations,
       ...monitorOperations,
       ...fileOperations,
+      ...terminalOperations,
       ...addedMachines(machines),
       ...lifecycleOperations(),
       ...reportOperations,

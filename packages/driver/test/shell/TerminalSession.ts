@@ -1,5 +1,6 @@
 /** The command on a pseudo-terminal of its own, as a person has it: util-linux' `script` makes the terminal. */
 import { execFile, spawn } from "node:child_process"
+import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
@@ -11,10 +12,12 @@ export interface TerminalSession extends Disposable {
   readonly see: (pattern: RegExp) => Promise<string>
   /** Kills the process below it that has the given name. */
   readonly kill: (name: string) => Promise<void>
+  /** All processes below it. */
+  readonly processes: () => Promise<ReadonlyArray<Process>>
   /** Closes the terminal, as a window that is closed does. */
   readonly hangUp: () => void
-  /** Resolves when the command and all that it started are gone. */
-  readonly gone: () => Promise<void>
+  /** Resolves when none of the processes is there any more. */
+  readonly gone: (processes: ReadonlyArray<Process>) => Promise<void>
   readonly resize: (size: { readonly rows: number; readonly columns: number }) => Promise<void>
 }
 
@@ -23,21 +26,37 @@ const run = promisify(execFile)
 /** Shorter than a test's limit, at which nobody would end the session; longer than any boot. */
 const patienceMs = 300_000
 
-/** Processes below another one, by name. */
-const descendants = async (ancestor: number, name: string): Promise<ReadonlyArray<number>> => {
+export interface Process {
+  readonly pid: number
+  /** Of its program. */
+  readonly name: string
+}
+
+/** Processes below another one. */
+const descendants = async (ancestor: number): Promise<ReadonlyArray<Process>> => {
   const { stdout } = await run("ps", ["-eo", "pid=,ppid=,comm="])
   const rows = stdout.split("\n").map((line) => line.trim().split(/\s+/u))
   const below = (pid: string): ReadonlyArray<ReadonlyArray<string>> =>
     rows.filter(([, parent]) => parent === pid).flatMap((row) => [row, ...below(row[0] ?? "")])
-  return below(String(ancestor)).flatMap(([pid, , command]) => (command?.startsWith(name) ? [Number(pid)] : []))
+  return below(String(ancestor)).map(([pid, , name = ""]) => ({ pid: Number(pid), name }))
+}
+
+const isAlive = ({ pid }: Process): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Runs `nix-vm-test ARGS` on a terminal; afterwards its exit code and the terminal's modes are printed there. */
-export const openTerminalSession = (args: string): TerminalSession => {
+export const openTerminalSession = (args: string, env: Readonly<Record<string, string>> = {}): TerminalSession => {
   const quoted = [process.execPath, main].map((word) => `'${word}'`).join(" ")
   // The shell around it outlives Ctrl-C, which the terminal sends it too.
   const command = `trap : INT; tty; stty rows 33 columns 101; ${quoted} ${args}; echo "code=$?"; stty -a; echo over`
   const child = spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"], {
+    env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "inherit"]
   })
   let shown = ""
@@ -55,7 +74,7 @@ export const openTerminalSession = (args: string): TerminalSession => {
   const see = (pattern: RegExp): Promise<string> =>
     new Promise<string>((resolve, reject) => {
       const fail = (how: string): void => reject(new Error(`it ${how} without ${pattern}:\n${shown.slice(seenTo)}`))
-      const patience = setTimeout(() => fail("waits"), patienceMs)
+      const patience = globalThis.setTimeout(() => fail("waits"), patienceMs)
       look = () => {
         const match = pattern.exec(shown.slice(seenTo))
         if (match === null && !ended) return
@@ -69,7 +88,13 @@ export const openTerminalSession = (args: string): TerminalSession => {
   return {
     see,
     kill: async (name) => {
-      for (const pid of await descendants(child.pid ?? 0, name)) process.kill(pid, "SIGKILL")
+      const found = await descendants(child.pid ?? 0)
+      for (const { pid } of found.filter((process) => process.name.startsWith(name))) process.kill(pid, "SIGKILL")
+    },
+    processes: () => descendants(child.pid ?? 0),
+    hangUp: () => void child.kill("SIGKILL"),
+    gone: async (processes) => {
+      while (processes.some(isAlive)) await setTimeout(50)
     },
     type: (keys) => void child.stdin.write(keys),
     resize: async ({ rows, columns }) => {

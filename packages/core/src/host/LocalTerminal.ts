@@ -54,8 +54,26 @@ const resizes: Stream.Stream<TerminalSize> = Stream.callback((queue) =>
   )
 )
 
-/** Takes the terminal over; it is as it was when the Scope closes. */
-export const takeTerminal: Effect.Effect<LocalTerminal, never, Scope.Scope> = Effect.acquireRelease(
+/** Who reads the keys until now, such as a console's line editor, reads none while another has the terminal. */
+const silenceOthers: Effect.Effect<void, never, Scope.Scope> = Effect.asVoid(
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const others = process.stdin.rawListeners("data")
+      process.stdin.removeAllListeners("data")
+      return { others, flowing: process.stdin.readableFlowing, raw: process.stdin.isRaw }
+    }),
+    ({ others, flowing, raw }) =>
+      Effect.sync(() => {
+        process.stdin.setRawMode(raw)
+        for (const other of others)
+          process.stdin.on("data", (bytes: Buffer) => void Reflect.apply(other, process.stdin, [bytes]))
+        if (flowing === true) process.stdin.resume()
+        else process.stdin.pause()
+      })
+  )
+)
+
+const takeOver: Effect.Effect<LocalTerminal, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync((): LocalTerminal => {
     process.stdin.setRawMode(true)
     // Node's raw mode still turns each line feed into two characters, which the guest's terminal has done already where it is wanted.
@@ -64,3 +82,6 @@ export const takeTerminal: Effect.Effect<LocalTerminal, never, Scope.Scope> = Ef
   }),
   () => Effect.sync(() => process.stdin.setRawMode(false))
 )
+
+/** Takes the terminal over; it is as it was when the Scope closes. */
+export const takeTerminal: Effect.Effect<LocalTerminal, never, Scope.Scope> = Effect.andThen(silenceOthers, takeOver)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { makeEscapeKeys } from "@nix-vm-test/driver/shell/escapeKeys"
+import { makeEscapeKeys } from "@nix-vm-test/core/host/escapeKeys"
 
 const key = (text: string) => new TextEncoder().encode(text)
 const ctrlBracket = "\u001d"
