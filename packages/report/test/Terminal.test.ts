@@ -201,6 +201,21 @@ describe("on a terminal", () => {
     assert.deepStrictEqual(kept(events, { console: "all" }), ["b # before", "b # shown"])
   })
 
+  it("nothing is written while a person types in the terminal, and nothing of it is lost", () => {
+    const { report, written } = makeReport({})
+    const [before, taken, meanwhile, returned] = makeTimeline([
+      [0, { _tag: "Log", level: "info", text: "before" }],
+      [1, { _tag: "TerminalTaken", machine: "b", taken: true }],
+      [2, { _tag: "Log", level: "info", text: "meanwhile" }],
+      [3, { _tag: "TerminalTaken", machine: "b", taken: false }]
+    ])
+    for (const event of [before, taken, meanwhile]) if (event !== undefined) report.event(event)
+    report.tick(10)
+    assert.strictEqual(written.join(""), "before\n")
+    if (returned !== undefined) report.event(returned)
+    assert.strictEqual(written.join(""), "before\nmeanwhile\n")
+  })
+
   it("the status line tells what runs, and goes with it", () => {
     const { report, written } = makeReport({ interactive: true, width: 60 })
     for (const event of makeTimeline([
