@@ -67,8 +67,9 @@ const reportingTo = ({ publishUnsafe }: EventBusShape) => {
 }
 
 /** What changed, and what a person should know: lines for stdout. */
-const text = (updates: ReadonlyArray<FamilyUpdate>, check: boolean): string => {
+const report = (updates: ReadonlyArray<FamilyUpdate>, check: boolean): ReadonlyArray<string> => {
   const updated = updates.flatMap((update) => (update.outcome === "updated" ? [update] : []))
+  if (updated.length === 0) return []
   const images = updated.flatMap((update) => update.images)
   const noteworthy = images.filter(({ change }) => change !== "current")
   const changed = updated.filter(({ isChanged }) => isChanged).map(({ family }) => `${family}.json`)
@@ -80,7 +81,7 @@ const text = (updates: ReadonlyArray<FamilyUpdate>, check: boolean): string => {
       .filter(({ newReleases }) => newReleases.length > 0)
       .map(({ family, newReleases }) => `${family}: the registry does not have ${newReleases.join(", ")}`),
     `${files}; ${images.length - noteworthy.length} of ${images.length} images are as published.`
-  ].join("\n")
+  ]
 }
 
 const asJson = (update: FamilyUpdate) =>
@@ -100,7 +101,8 @@ export const updateImages = Effect.fn("images.update")(function* ({
   const chosen = yield* chosenFamilies(folder, families)
   const onProgress = reportingTo(yield* EventBus)
   const updates = yield* withProgress(updateRegistry({ folder, families: chosen, checkOnly: check, onProgress }))
-  yield* Console.log(json ? JSON.stringify(updates.map(asJson), undefined, 2) : text(updates, check))
+  const lines = json ? [JSON.stringify(updates.map(asJson), undefined, 2)] : report(updates, check)
+  yield* Effect.forEach(lines, (line) => Console.log(line), { discard: true })
   const failed = updates.flatMap((update) => (update.outcome === "failed" ? [update] : []))
   yield* Effect.forEach(failed, ({ family, error }) => Console.error(`${family} is left as it is: ${error.message}`), {
     discard: true

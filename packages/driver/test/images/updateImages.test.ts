@@ -87,7 +87,8 @@ const read = (family: string): string => fs.readFileSync(path.join(registry, `${
 const update = (...args: ReadonlyArray<string>) =>
   place.run(["images", "update", "--registry", registry, ...args], { env: proxy.env })
 
-describe("nix-vm-test images update", () => {
+// Each starts the command several times.
+describe("nix-vm-test images update", { timeout: 120_000 }, () => {
   it("checks first, then renews, then has nothing to do", async () => {
     const before = read("mine")
     const checked = await update("--check")
@@ -119,6 +120,7 @@ describe("nix-vm-test images update", () => {
     assert.match(ended.stderr, /^gone is left as it is: can't read https:\/\/gone\.publisher\.test\/12\/: /mu)
     assert.match(ended.stdout, /^Changed: mine\.json/mu)
     assert.strictEqual(read("gone"), before)
+    assert.strictEqual((await update("gone")).stdout, "")
     const failed = JSON.parse((await update("--json", "gone")).stdout)
     assert.match(failed[0].error, /gone\.publisher\.test/u)
   })
