@@ -29,3 +29,11 @@ export const placeInScript = (error: Error, frames: ReadonlyArray<ScriptFrame>):
 
 /** The frames that an error was given, if any. */
 export const placeOf = (error: Error): ReadonlyArray<ScriptFrame> | undefined => hosted.get(error)
+
+/** Gives an error the place of the one that it replaces. */
+export const takePlace = (error: Error, replaced: Error): void => {
+  const site = sites.get(replaced)
+  if (site !== undefined) sites.set(error, site)
+  const frames = hosted.get(replaced)
+  if (frames !== undefined) hosted.set(error, frames)
+}

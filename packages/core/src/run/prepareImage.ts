@@ -155,7 +155,7 @@ const powerOff = Effect.fnUntraced(function* (options: PrepareOptions, machine: 
 })
 
 const notEntered = Effect.fnUntraced(function* (options: PrepareOptions, machine: RunMachine, error: MachineError) {
-  const logs = yield* readDeadDisk({ machine, host: options.host })
+  const logs = yield* readDeadDisk(machine)
   return yield* new PreparationError({
     image: options.image.image.id,
     reason: { _tag: "NotEntered", detail: error.message },

@@ -13,17 +13,12 @@ import type { HostFacts } from "../plan/HostFacts.ts"
 import { Qemu } from "../qemu/Qemu.ts"
 import { ImageCatalog } from "../store/ImageCatalog.ts"
 import { ImageStore } from "../store/ImageStore.ts"
+import { hostFacts } from "./hostFacts.ts"
 import { onlyPhases } from "./onlyPhases.ts"
 import { planOwnMachine } from "./planOwnMachine.ts"
 import { makeRunMachine, type RunMachine } from "./RunMachine.ts"
 import { makeSpeedFactor } from "./SpeedFactor.ts"
 import { chooseTemplates } from "./TemplateChoice.ts"
-
-export interface DeadDiskOptions {
-  /** Ended, or of no use any more: its guest is told to power itself off, so that all is on the disk, and ended. */
-  readonly machine: RunMachine
-  readonly host: HostFacts
-}
 
 /** Has the tools that the script needs, and a kernel that knows all file systems. */
 const rescueImage = "debian:12"
@@ -33,7 +28,8 @@ const diskName = "dead"
 /** Under KVM; a template that is not there yet has to be made in it. */
 const limitMs = 30_000
 
-const findRescueImage = Effect.fnUntraced(function* ({ architecture }: HostFacts) {
+const findRescueImage = Effect.fnUntraced(function* () {
+  const { architecture } = yield* Qemu
   const image = yield* (yield* ImageCatalog).resolve({ _tag: "Named", name: rescueImage }, architecture)
   return yield* (yield* ImageStore).peek(image)
 })
@@ -45,16 +41,18 @@ const endGuest = Effect.fnUntraced(function* ({ power }: RunMachine) {
   yield* incarnation.process.stop()
 })
 
-const readWith = Effect.fnUntraced(function* (options: DeadDiskOptions) {
-  const found = yield* findRescueImage(options.host)
+const acceleratorOf = (dead: RunMachine): HostFacts["accelerator"] => (dead.isEmulated() ? "tcg" : "kvm")
+
+const readWith = Effect.fnUntraced(function* (dead: RunMachine) {
+  const found = yield* findRescueImage()
   if (Option.isNone(found)) {
     return evidenceOf("its disk", `not read: that takes ${rescueImage}, which is not in the cache`)
   }
-  const { host } = options
-  const { name, disk } = options.machine.plan
+  const host = yield* hostFacts(acceleratorOf(dead))
+  const { name, disk } = dead.plan
   const bus = yield* EventBus
   yield* bus.publish({ _tag: "Notice", topic: "image", machine: name, text: "reading the logs on its disk" })
-  yield* endGuest(options.machine)
+  yield* endGuest(dead)
   const { machine, limits, runDirectory, agent } = yield* planOwnMachine({
     name: machineName,
     image: found.value,
@@ -93,11 +91,14 @@ const readWith = Effect.fnUntraced(function* (options: DeadDiskOptions) {
     : evidenceOf("its disk", `no logs were found on it\n${new TextDecoder().decode(stderr)}`)
 }, Effect.scoped)
 
-/** Never fails: that the disk can't be read is evidence too. */
-export const readDeadDisk = Effect.fn("run.readDeadDisk")(function* (options: DeadDiskOptions) {
+/**
+ * The logs on a machine's disk. The machine is of no use any more: a guest that still runs is told to power itself off, so that all is written, and is
+ * ended. Never fails: that the disk can't be read is evidence too.
+ */
+export const readDeadDisk = Effect.fn("run.readDeadDisk")(function* (dead: RunMachine) {
   const unread = (why: string): ReadonlyArray<Evidence> => evidenceOf("its disk", `could not be read: ${why}`)
-  const limit = limitMs * makeSpeedFactor(options.host.accelerator).factor()
-  return yield* readWith(options).pipe(
+  const limit = limitMs * makeSpeedFactor(acceleratorOf(dead)).factor()
+  return yield* readWith(dead).pipe(
     Effect.catch((error) => Effect.succeed(unread(error.message))),
     Effect.timeoutOrElse({
       duration: limit,

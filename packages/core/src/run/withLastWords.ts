@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
+import { takePlace } from "../machine/callSite.ts"
 import { MachineError } from "../machine/MachineError.ts"
-import { hostFacts } from "./hostFacts.ts"
 import { readDeadDisk } from "./readDeadDisk.ts"
 import type { RunMachine } from "./RunMachine.ts"
 
@@ -11,8 +11,14 @@ export const withLastWords = <A, E, R>(effect: Effect.Effect<A, E, R>, machines:
       if (!(error instanceof MachineError) || error.reason._tag !== "BootTimedOut") return yield* Effect.fail(error)
       const machine = machines.find(({ plan }) => plan.name === error.machine)
       if (machine === undefined) return yield* error
-      const host = yield* hostFacts(machine.isEmulated() ? "tcg" : "kvm")
-      const logs = yield* readDeadDisk({ machine, host })
-      return yield* new MachineError({ ...error, evidence: [...error.evidence, ...logs] })
+      const logs = yield* readDeadDisk(machine)
+      const explained = new MachineError({
+        machine: error.machine,
+        reason: error.reason,
+        evidence: [...error.evidence, ...logs],
+        ...(error.hint === undefined ? {} : { hint: error.hint })
+      })
+      takePlace(explained, error)
+      return yield* explained
     })
   )
