@@ -55,7 +55,7 @@ const openConsole = Effect.fnUntraced(function* (host: ScriptHost, options: Repl
   const { script, session } = options
   process.stdout.write(`${banner}\n`)
   const server = yield* Effect.acquireRelease(
-    Effect.sync(() => repl.start({ prompt, useGlobal: false })),
+    Effect.sync(() => repl.start({ prompt, useGlobal: false, breakEvalOnSigint: true })),
     (open) => Effect.sync(() => open.close())
   )
   const testScript = (): Promise<void> =>
