@@ -142,14 +142,19 @@ const givePackages = Effect.fnUntraced(function* (options: SetUpOptions, package
   yield* run(options, `installing ${packages.install.join(", ")}`, scripts.install(packages.install))
 })
 
+/** What is done in a guest whatever the test is. */
+export const settleGuest = Effect.fn("machine.settleGuest")(function* (options: SetUpOptions) {
+  const { plan, firstBoot } = options
+  if (!firstBoot || plan.disk.image.installedAgent) return
+  yield* run(options, "settling the guest", settle(plan.image.facts))
+  // Where it is the way in, it has work to do still.
+  if (plan.entry.strategy !== "nocloud") yield* run(options, "turning cloud-init off", cloudInitOff.script)
+})
+
 /** Brings a guest whose agent answers to the state in which the script may have it. */
 export const setUpGuest = Effect.fn("machine.setUpGuest")(function* (options: SetUpOptions) {
   const { plan, firstBoot } = options
-  if (firstBoot && !plan.disk.image.installedAgent) {
-    yield* run(options, "settling the guest", settle(plan.image.facts))
-    // Where it is the way in, it has work to do still.
-    if (plan.entry.strategy !== "nocloud") yield* run(options, "turning cloud-init off", cloudInitOff.script)
-  }
+  yield* settleGuest(options)
   if (plan.selinux !== undefined) {
     yield* run(options, "setting SELinux's mode", setSelinux(plan.selinux))
   }

@@ -14,7 +14,7 @@ import { freeSpace } from "../host/freeSpace.ts"
 import type { Incarnation } from "../machine/Incarnation.ts"
 import { incarnate } from "../machine/Incarnation.ts"
 import type { GuestAccess } from "../machine/GuestAccess.ts"
-import { setUpGuest } from "../machine/setUpGuest.ts"
+import { settleGuest } from "../machine/setUpGuest.ts"
 import { newHostKeyScript } from "../machine/sshHostKey.ts"
 import type { MachinePlan } from "../plan/MachinePlan.ts"
 import { sealArguments } from "../plan/templateArguments.ts"
@@ -93,11 +93,8 @@ const templatePlan = (plan: MachinePlan, disk: string): MachinePlan => {
     ...plan,
     disk: { ...plan.disk, overlay: disk, bytes: plan.disk.image.virtualSize, grows: false },
     shares: [],
-    files: [],
     nics: [],
     extraDisks: [],
-    forwardPorts: [],
-    selinux: undefined,
     devices: { base, test: [] },
     argv: base
   }
@@ -145,9 +142,10 @@ const boot = Effect.fnUntraced(function* (options: MakeTemplateOptions, partial:
   }).pipe(Effect.mapError(failed("starting the guest")))
   const ready = Effect.gen(function* () {
     yield* incarnation.channel.session.pipe(Effect.mapError(failed("waiting for the agent")))
-    yield* setUpGuest({ access, plan, incarnation, firstBoot: true, reached: incarnation.reached }).pipe(
+    yield* settleGuest({ access, plan, incarnation, firstBoot: true, reached: incarnation.reached }).pipe(
       Effect.mapError(failed("settling the guest"))
     )
+    yield* incarnation.reached("settled")
     yield* incarnation.channel
       .exec({ command: settleDown(), strict: false, timeoutMs: options.bootMs })
       .pipe(Effect.mapError(failed("waiting for the end of its boot")))
