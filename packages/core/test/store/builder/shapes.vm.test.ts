@@ -6,16 +6,16 @@ import * as Effect from "effect/Effect"
 import { Guests } from "../../support/Guests.ts"
 import { stockCatalog } from "../../support/stockCatalog.ts"
 
-/** Beside these, Debian 12 and 13 have tests of their own. */
-const shapes = [
-  "debian-11-stock",
-  "ubuntu-shape",
-  "fedora-shape",
-  "rocky-shape",
-  "rocky-bare-shape",
-  "rocky-lvm-shape",
-  "sysvinit-shape"
-]
+/** With the memory that other tests give them, so that all start from the same templates. Debian 12 and 13 have tests of their own. */
+const shapes = {
+  "debian-11-stock": "512MiB",
+  "ubuntu-shape": "512MiB",
+  "fedora-shape": "768MiB",
+  "rocky-shape": "768MiB",
+  "rocky-bare-shape": "768MiB",
+  "rocky-lvm-shape": "768MiB",
+  "sysvinit-shape": "768MiB"
+}
 
 const hasModule = (vm: Machine, module: string) =>
   vm.exec(`modprobe ${module}`, { strict: false }).pipe(Effect.map((result) => result.exitCode === 0))
@@ -41,8 +41,8 @@ const checkFacts = Effect.fnUntraced(function* (vm: Machine, facts: ImageFacts) 
   yield* vm.waitUntilSucceeds("ip -4 -oneline address show scope global | grep -F ' 10.0.2.15/'")
 })
 
-for (const image of shapes) {
-  layer(Guests.layer({ machines: { guest: { image } } }, { catalog: stockCatalog }), {
+for (const [image, memory] of Object.entries(shapes)) {
+  layer(Guests.layer({ machines: { guest: { image, memory } } }, { catalog: stockCatalog }), {
     excludeTestServices: true,
     timeout: "15 minutes"
   })(image, (it) => {
