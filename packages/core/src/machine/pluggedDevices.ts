@@ -48,20 +48,26 @@ const virtioDevices = (qmp: Qmp): Effect.Effect<number, QemuError> =>
 export const awaitDevices = Effect.fn("machine.awaitDevices")(function* (options: {
   readonly access: GuestAccess
   readonly incarnation: Incarnation
+  /** Since the last one that it found: on a busy host many take long. */
   readonly limitMs: number
 }) {
   const { access, incarnation, limitMs } = options
   const plugged = yield* Effect.mapError(virtioDevices(incarnation.process.qmp), (error) =>
     refused(access.name, error.message)
   )
-  const deadline = performance.now() + limitMs
+  let seen = 0
+  let deadline = performance.now() + limitMs
   while (true) {
     const found = yield* inIncarnation(access, incarnation, (channel) => channel.list("/sys/bus/virtio/devices"))
     if (found.length >= plugged) return
+    if (found.length > seen) {
+      seen = found.length
+      deadline = performance.now() + limitMs
+    }
     if (performance.now() >= deadline) {
       return yield* refused(
         access.name,
-        `after ${limitMs / 1000} s its guest had found ${found.length} of ${plugged} virtio devices`
+        `its guest found ${found.length} of ${plugged} virtio devices, and no other one within ${limitMs / 1000} s`
       )
     }
     yield* Effect.sleep("10 millis")

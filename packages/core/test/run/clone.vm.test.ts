@@ -302,7 +302,7 @@ layer(withoutHotPlug, options)("a machine whose guest has no hot-plug", (it) => 
       assert.lengthOf(notices, 1)
       assert.match(
         notices[0] ?? "",
-        /^booting instead of starting from a template: .* could not be plugged in: after \d+ s its guest had found \d of \d virtio devices$/u
+        /^booting instead of starting from a template: .* could not be plugged in: its guest found \d of \d virtio devices, and no other one within \d+ s$/u
       )
       const key = yield* Effect.provide(keyOf((yield* Guests).runMachine("vm").plan), runServices)
       const { templates } = yield* Effect.provide(CacheDirectory, CacheDirectory.layer)
