@@ -34,6 +34,17 @@ const makePartition = (name: string, label: "gpt" | "dos", behind = "") =>
     `)
   )
 
+/** Has a guest lack a program for a while. */
+const without = <A, E, R>(program: string, use: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const vm = yield* theMachine
+    const path = (yield* vm.succeed(`command -v ${program}`)).trim()
+    yield* vm.succeed(`mv ${path} /root/${program}`)
+    const result = yield* use
+    yield* vm.succeed(`mv /root/${program} ${path}`)
+    return result
+  })
+
 const grow = (name: string) =>
   Effect.gen(function* () {
     const vm = yield* theMachine
@@ -67,16 +78,22 @@ layer(guests, { excludeTestServices: true, timeout: "10 minutes" })("growing a f
     })
   )
 
-  it.effect("grows a partition by sfdisk where there is no growpart", () =>
-    Effect.gen(function* () {
-      const vm = yield* theMachine
-      yield* makePartition("mbr", "dos")
-      const growpart = yield* vm.succeed("command -v growpart")
-      yield* vm.succeed(`mv ${growpart.trim()} /root/growpart`)
-      const sizes = yield* grow("mbr")
-      yield* vm.succeed(`mv /root/growpart ${growpart.trim()}`)
-      assert.isUndefined(notGrown(sizes, bytes))
-    })
+  it.effect(
+    "grows a partition by sfdisk where there is no growpart, and says what is missing where there is neither",
+    () =>
+      Effect.gen(function* () {
+        const vm = yield* theMachine
+        yield* makePartition("mbr", "dos")
+        const sizes = yield* without("growpart", grow("mbr"))
+        assert.isUndefined(notGrown(sizes, bytes))
+        const script = growFileSystem("/mnt/mbr")
+        const refused = yield* without("growpart", without("sfdisk", vm.exec(script, { strict: false })))
+        assert.strictEqual(refused.exitCode, 1)
+        assert.match(
+          new TextDecoder().decode(refused.stderr),
+          /^the guest has neither growpart nor sfdisk, and its files are on partition 1 of \/dev\/vd[a-z]$/mu
+        )
+      })
   )
 
   it.effect("grows a file system on a whole disk, and tells that one which can't be grown is none", () =>
