@@ -1,4 +1,5 @@
 # Commands, units and copies as NixOS' test driver has them. Each subtest is a row of the conformance suite.
+import shutil
 import tempfile
 import threading
 import time
@@ -158,6 +159,7 @@ with subtest("copy_from_host copies files and trees, and into folders"):
     lone.copy_from_host(str(folder / "tree"), "/opt/copy")
     t.assertEqual(lone.succeed("cat /opt/copy/deep/file /opt/copy/tree/deep/file"), "texttext")
     lone.copy_from_host_via_shell(str(folder / "run"), "/opt/by-shell")
+    shutil.rmtree(folder)
     t.assertEqual(lone.succeed("stat -c '%U %a' /opt/by-shell"), "root 755\n")
 
 with subtest("copy_from_machine copies into the output folder"):
