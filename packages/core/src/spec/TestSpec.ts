@@ -75,9 +75,10 @@ export const TestSpec = Schema.Struct({
     .check(Schema.isMaxProperties(maximumMachines, { expected: `at most ${maximumMachines} networks` }))
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
   script: Schema.optionalKey(ScriptSpec),
-  skipLint: Schema.Boolean.annotate({ description: "The script is not linted by `nix-vm-test check`.", default: false }).pipe(
-    Schema.withDecodingDefaultKey(Effect.succeed(false))
-  ),
+  skipLint: Schema.Boolean.annotate({
+    description: "The script is not linted by `nix-vm-test check`.",
+    default: false
+  }).pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   skipTypeCheck: Schema.Boolean.annotate({
     description: "The script's types are not checked by `nix-vm-test check`.",
     default: false

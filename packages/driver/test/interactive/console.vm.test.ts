@@ -25,8 +25,7 @@ const writeTest = async (name: string, python: string): Promise<string> => {
   return spec
 }
 
-const open = (args: string) =>
-  openTerminalSession(args, { XDG_STATE_HOME: path.join(folder, "state"), NO_COLOR: "1" })
+const open = (args: string) => openTerminalSession(args, { XDG_STATE_HOME: path.join(folder, "state"), NO_COLOR: "1" })
 
 describe("a console of Python", () => {
   it.each([
@@ -82,8 +81,11 @@ describe("a console of Python", () => {
     await session.see(/root@\S+# /u)
     session.type(`stty size > /tmp/made; echo six times $((6 * 7))${enter}`)
     await session.see(/six times 42/u)
-    session.type(`sleep 1234${enter}`)
+    // Said by the job itself: the shell has given it the terminal by then, so that Ctrl-C is its own.
+    session.type(`sh -c 'echo be""gun; exec sleep 1234'${enter}`)
+    await session.see(/begun\r\n/u)
     session.type(ctrlC)
+    await session.see(/root@\S+# /u)
     session.type(`exit${enter}`)
     await session.see(/left 33 101/u)
     await session.see(/code=0/u)
