@@ -72,7 +72,7 @@ for volume in "\${volumes[@]}"; do
   for journal in ${places}log/journal; do
     is_new "$journal" || continue
     title "/$journal, warnings and errors of the last boot"
-    journalctl --quiet --directory="$journal" --priority=warning --boot --no-pager --output=short-monotonic | tail -n ${mostLines}
+    journalctl --quiet --directory="$journal" --priority=warning --boot --no-pager --output=short-monotonic 2>/dev/null | tail -n ${mostLines}
   done
 done
 `
