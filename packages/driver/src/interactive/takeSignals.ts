@@ -8,10 +8,13 @@ import type * as Scope from "effect/Scope"
 /** Ctrl-C, Ctrl-Z and a new size of the window. */
 export type TerminalSignal = "SIGINT" | "SIGTSTP" | "SIGWINCH"
 
-const signals: ReadonlyArray<TerminalSignal> = ["SIGINT", "SIGTSTP", "SIGWINCH"]
+export interface TakeSignalsOptions {
+  readonly signals: ReadonlyArray<TerminalSignal>
+  readonly onSignal: (signal: TerminalSignal) => void
+}
 
-/** Until the Scope closes, these signals are `onSignal`'s and do nothing else. */
-export const takeSignals = (onSignal: (signal: TerminalSignal) => void): Effect.Effect<void, never, Scope.Scope> =>
+/** Until the Scope closes, these signals are `onSignal`'s, and Ctrl-C is no longer that of who had it before, also where it is none of these. */
+export const takeSignals = ({ signals, onSignal }: TakeSignalsOptions): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const others = process.listeners("SIGINT")

@@ -73,8 +73,11 @@ const runOpened = Effect.fnUntraced(function* ({ python, output }: Opened, host:
 const runAttended = Effect.fnUntraced(function* (opened: Opened, session: Session, host: ScriptHost) {
   const { python } = opened
   yield* session.output.divert((text) => python.send({ type: "show", text }))
-  yield* takeSignals((signal) => {
-    if (signal !== "SIGTSTP") python.signal(signal)
+  yield* takeSignals({
+    signals: ["SIGINT", "SIGTSTP", "SIGWINCH"],
+    onSignal: (signal) => {
+      if (signal !== "SIGTSTP") python.signal(signal)
+    }
   })
   return yield* runOpened(opened, host)
 }, Effect.scoped)

@@ -66,10 +66,8 @@ const openConsole = Effect.fnUntraced(function* (host: ScriptHost, options: Repl
   fs.mkdirSync(historyFolder(), { recursive: true })
   yield* Effect.promise(() => setUpHistory(server, path.join(historyFolder(), "typescript-history")))
   yield* session.output.divert(showAbove(server))
-  // In raw mode Ctrl-C is a key, which the console turns into this event; other signals are for what it leaves to itself.
-  yield* takeSignals((signal) => {
-    if (signal === "SIGINT") interrupt()
-  })
+  // Ctrl-C is a key, which the console turns into this event; as a signal it ends a loop in what was typed, but only where nobody listens to it.
+  yield* takeSignals({ signals: ["SIGTSTP"], onSignal: () => {} })
   server.on("SIGINT", interrupt)
   yield* Effect.callback<void>((resume) => {
     server.on("exit", () => resume(Effect.void))
