@@ -47,7 +47,9 @@ describe("decodeSpec", () => {
       },
       networks: {},
       timeouts: {},
-      accel: "auto"
+      accel: "auto",
+      skipLint: false,
+      skipTypeCheck: false
     })
   })
 
