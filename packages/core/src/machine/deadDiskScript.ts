@@ -67,7 +67,8 @@ for volume in "\${volumes[@]}"; do
   for file in ${places}log/cloud-init{,-output}.log ${places}lib/cloud/data/{status,result}.json; do
     is_new "$file" || continue
     title "/$file"
-    tail -n ${mostLines} "$file"
+    # What cloud-init tells of its every step would push out what failed.
+    { grep -v '\\[DEBUG\\]' "$file" || cat "$file"; } | tail -n ${mostLines}
   done
   for journal in ${places}log/journal; do
     is_new "$journal" || continue
