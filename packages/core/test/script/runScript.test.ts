@@ -152,7 +152,7 @@ layer(services, { excludeTestServices: true })("runScript", (it) => {
         const body = promise(async ({ subtest }) => {
           const nothing: unknown = await subtest("one", () => Promise.reject(new Error("not one")))
           await subtest("two", () => {
-            throw new Error(`not two, ${nothing}`)
+            throw new Error(`not two, ${String(nothing)}`)
           })
           throw new Error("not the rest")
         })

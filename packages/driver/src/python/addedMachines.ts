@@ -8,14 +8,15 @@ import { operation } from "./Operation.ts"
 
 const Added = Schema.Struct({ name: Schema.String, spec: Schema.Record(Schema.String, Schema.Unknown) })
 
+const refused = (detail: string) => new BadCall({ kind: "value", detail })
+
 /** The operation, over the script's machines by name. */
 export const addedMachines = (machines: Record<string, Machine>): Readonly<Record<"createMachine", Operation>> => ({
   createMachine: operation(Added, ({ name, spec }, { addMachine }) =>
     (addMachine === undefined
-      ? Effect.fail(new Error("no machine can be added to this test"))
-      : addMachine(name, spec)
+      ? Effect.fail(refused("no machine can be added to this test"))
+      : Effect.mapError(addMachine(name, spec), (error) => refused(error.message))
     ).pipe(
-      Effect.mapError((error) => new BadCall({ kind: "value", detail: error.message })),
       Effect.map((machine) => {
         machines[name] = machine
         return {}
