@@ -79,17 +79,21 @@ const findNic = `nic=
   done
   if [ -z "$nic" ]; then echo "no NIC has the address ${userNetworkMac}" >&2; exit 1; fi`
 
-/** It knows NICs by their names only; the client asks in the background, as no test has to wait for it. */
+/**
+ * A NIC that another slot or cloud-init's rules for udev name anew in a later boot is found by a pattern, which Debian's ifupdown alone knows; others
+ * get the name of now. The client asks in the background, as no test has to wait for it.
+ */
 const ifupdown: SettleStep = {
   does: `${address} from ifupdown (/etc/network/interfaces)`,
   script: `if [ -d /etc/network ]; then
   ${findNic}
   ifdown "$nic" >/dev/null 2>&1 || :
-  {
-    printf 'auto lo\\niface lo inet loopback\\n'
-    printf '\\nauto %s\\niface %s inet dhcp\\n' "$nic" "$nic"
-  } >/etc/network/interfaces
-  ifup "$nic" </dev/null >/dev/null 2>&1 &
+  configure() {
+    printf 'auto lo\\niface lo inet loopback\\n\\nauto %s\\niface %s inet dhcp\\n' "$1" "$2" >/etc/network/interfaces
+  }
+  configure mac/${userNetworkMac}=user user
+  ifquery --list 2>/dev/null | grep -qx "$nic" || configure "$nic" "$nic"
+  ifup -a </dev/null >/dev/null 2>&1 &
 fi`
 }
 
