@@ -37,9 +37,9 @@ echo "deb [trusted=yes] file:${packagesFolder} ./" >${source}
 apt-get --quiet update -o Dir::Etc::sourcelist=${source} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any
 `
 
-/** Installs by name. Configuration files that are there already, such as those of the specification, stay as they are. */
+/** Installs by name. apt waits less for its lock than the step may take, so that it says who has it. Configuration files that are there already, such as those of the specification, stay as they are. */
 const install: PackageScripts["install"] = (names) => `export LC_ALL=C DEBIAN_FRONTEND=noninteractive
-apt-get --quiet --yes install -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold ${names.map(shellQuote).join(" ")} </dev/null
+apt-get --quiet --yes install -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold ${names.map(shellQuote).join(" ")} </dev/null
 `
 
 export const aptPackages: PackageScripts = { publish, install }
