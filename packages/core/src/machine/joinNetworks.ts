@@ -32,7 +32,10 @@ if [ -d /run/systemd/netif ]; then
 fi
 `
 
-/** A plugged NIC takes a moment until the guest's kernel has it. A name of another interface may be in the way, so all are set aside first. */
+/**
+ * A plugged NIC takes a moment until the guest's kernel has it. A name of another interface may be in the way, so all are set aside first; also one
+ * that has its name already from the kernel: udev may come to it later, and leaves alone only what was renamed.
+ */
 const functions = `
 interface_of() {
   tries=0
@@ -51,13 +54,12 @@ set_aside() {
   interface_of "$1"
   if grep -qs "^$interface=" /run/network/ifstate; then ifdown --force "$interface" >/dev/null 2>&1 || true; fi
   if command -v nmcli >/dev/null; then nmcli device set "$interface" managed no >/dev/null 2>&1 || true; fi
-  if [ "$interface" = "$2" ]; then return; fi
   ip link set dev "$interface" down
   ip link set dev "$interface" name "test$2"
 }
 configure() {
   interface_of "$1"
-  if [ "$interface" != "$2" ]; then ip link set dev "$interface" name "$2"; fi
+  ip link set dev "$interface" name "$2"
   ip address flush dev "$2" scope global
   ip link set dev "$2" mtu "$5" up
   ip address add "$3" dev "$2"

@@ -18,7 +18,10 @@ export const cloudInitOff: SettleStep = {
 
 const blankPassword: SettleStep = { does: "root's password is blank", script: "passwd -d root >/dev/null" }
 
-/** `mask` links units to nothing, whether they exist or not; stopping is for those that have begun. */
+/**
+ * `mask` links units to nothing, whether they exist or not. Those that have begun are stopped before, or they would fail for want of their files;
+ * what is in the midst of its start fails still, which is no failure of the guest.
+ */
 const maskSlowUnits = (units: ReadonlyArray<string>): SettleStep => {
   const names = units.map(shellQuote).join(" ")
   return {
@@ -27,7 +30,9 @@ const maskSlowUnits = (units: ReadonlyArray<string>): SettleStep => {
     script:
       units.length === 0
         ? ""
-        : `systemctl --quiet mask ${names} 2>/dev/null\nsystemctl --quiet --no-block stop ${names} 2>/dev/null || :`
+        : `systemctl --quiet --no-block stop ${names} 2>/dev/null || :
+systemctl --quiet mask ${names} 2>/dev/null
+systemctl reset-failed ${names} 2>/dev/null || :`
   }
 }
 
