@@ -41,9 +41,9 @@ disk=$volume part=
 grow_partition() {
   part=$1 disk=\${1%/*}
   read -r position <"$part/partition"
-  if has growpart; then
-    # Status 1 is NOCHANGE: an image that grows itself at boot has done so.
-    growpart "/dev/\${disk##*/}" "$position" || [ $? = 1 ] || fail "growpart could not grow partition $position of /dev/\${disk##*/}"
+  # Status 1 is NOCHANGE: an image that grows itself at boot has done so. An enforcing SELinux may keep growpart's sfdisk from its temporary files.
+  if has growpart && { growpart "/dev/\${disk##*/}" "$position" || [ $? = 1 ]; }; then
+    return
   elif has sfdisk; then
     # The second table of a GPT is where the disk ended before.
     sfdisk --quiet --relocate gpt-bak-std "/dev/\${disk##*/}" >/dev/null 2>&1 || :
@@ -51,6 +51,8 @@ grow_partition() {
       fail "sfdisk could not grow partition $position of /dev/\${disk##*/}"
     partx --update --nr "$position" "/dev/\${disk##*/}" ||
       fail "the kernel did not take partition $position of /dev/\${disk##*/} in its new size"
+  elif has growpart; then
+    fail "growpart could not grow partition $position of /dev/\${disk##*/}"
   else
     fail "the guest has neither growpart nor sfdisk, and its files are on partition $position of /dev/\${disk##*/}"
   fi
