@@ -11,6 +11,11 @@ const flags = {
     Flag.withDescription("Folder for events.jsonl, console logs and copied files (default: nothing is kept)"),
     Flag.optional
   ),
+  junit: Flag.Path("junit").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Writes the run as JUnit XML, a case for each subtest, as CI servers read it"),
+    Flag.optional
+  ),
   accel: Flag.Literals("accel", ["auto", "kvm", "tcg"]).pipe(
     Flag.withDescription("How guests run: kvm, tcg (emulation), or auto (default: as the test says)"),
     Flag.optional

@@ -57,6 +57,7 @@ export const openRepl = (options: OpenReplOptions) =>
       secret: [],
       noColor: options.noColor,
       interactive: true,
+      junit: Option.none(),
       keepGoing: false,
       python: Option.none(),
       pauseOnFailure: false

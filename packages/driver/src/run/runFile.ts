@@ -25,6 +25,8 @@ import { runServices } from "./services.ts"
 export interface RunFileOptions {
   readonly test: string
   readonly output: Option.Option<string>
+  /** File for JUnit XML. */
+  readonly junit: Option.Option<string>
   readonly accel: Option.Option<"auto" | "kvm" | "tcg">
   readonly start: Option.Option<"auto" | "clone" | "cold">
   /** Folders of templates that were made ahead. */
@@ -49,8 +51,8 @@ const secretValues = (names: ReadonlyArray<string>): Result.Result<ReadonlyArray
     : Result.fail(new UsageError({ text: `--secret: the environment has no ${missing.join(", ")}` }))
 }
 
-/** The folder that was named, made where it is missing. */
-const outputFolder = (folder: string) =>
+/** The folder that an option names, made where it is missing. */
+const madeFolder = (option: string, folder: string) =>
   Effect.tryPromise({
     try: async () => {
       const absolute = path.resolve(folder)
@@ -58,7 +60,7 @@ const outputFolder = (folder: string) =>
       return absolute
     },
     catch: (error) =>
-      new UsageError({ text: `--output ${folder}: ${error instanceof Error ? error.message : String(error)}` })
+      new UsageError({ text: `${option} ${folder}: ${error instanceof Error ? error.message : String(error)}` })
   })
 
 const sessionWhen = ({ interactive, pauseOnFailure }: RunFileOptions): Session["when"] | undefined =>
@@ -97,6 +99,7 @@ const run = Effect.fnUntraced(function* (options: RunFileOptions, prepared: Prep
   const { test, secrets, outputDirectory, output } = prepared
   const { drained } = yield* startReaders({
     directory: outputDirectory,
+    junit: Option.getOrUndefined(options.junit),
     console: options.interactive ? "all" : options.console,
     secrets,
     color: wantsColor(process.stdout, options),
@@ -147,7 +150,10 @@ export const runLoaded = Effect.fn("driver.runLoaded")(function* <E, R>(
       (failure) => Effect.succeed(Result.fail(failure))
     )
   )
-  const outputDirectory = Option.isNone(options.output) ? undefined : yield* outputFolder(options.output.value)
+  const outputDirectory = Option.isNone(options.output)
+    ? undefined
+    : yield* madeFolder("--output", options.output.value)
+  if (Option.isSome(options.junit)) yield* madeFolder("--junit", path.dirname(options.junit.value))
   const verdict = yield* Effect.provide(run(options, { test, secrets, outputDirectory, output }), runServices)
   if (verdict !== "passed") return yield* new Concluded({ verdict })
 })
