@@ -34,7 +34,8 @@ fi
 
 /**
  * A plugged NIC takes a moment until the guest's kernel has it. A name of another interface may be in the way, so all are set aside first; also one
- * that has its name already from the kernel: udev may come to it later, and leaves alone only what was renamed.
+ * that has its name already from the kernel: udev may come to it later, and leaves alone only what was renamed. Until udev has come to all of them
+ * a name is good for a moment only.
  */
 const functions = `
 interface_of() {
@@ -50,12 +51,23 @@ interface_of() {
   echo "no interface has the address $1" >&2
   exit 1
 }
-set_aside() {
+settle() {
+  for mac in "$@"; do interface_of "$mac"; done
+  if command -v udevadm >/dev/null; then udevadm settle --timeout=30 || true; fi
+}
+take_away() {
   interface_of "$1"
   if grep -qs "^$interface=" /run/network/ifstate; then ifdown --force "$interface" >/dev/null 2>&1 || true; fi
   if command -v nmcli >/dev/null; then nmcli device set "$interface" managed no >/dev/null 2>&1 || true; fi
-  ip link set dev "$interface" down
-  ip link set dev "$interface" name "test$2"
+  ip link set dev "$interface" down && ip link set dev "$interface" name "test$2"
+}
+set_aside() {
+  tries=0
+  until refusal=$(take_away "$1" "$2" 2>&1); do
+    tries=$((tries + 1))
+    if [ $tries -ge 50 ]; then echo "$refusal" >&2; exit 1; fi
+    sleep 0.05
+  done
 }
 configure() {
   interface_of "$1"
@@ -79,6 +91,7 @@ export const joinNetworksScript = ({ nics, hosts }: Pick<JoinNetworksOptions, "n
     "set -eu",
     unmanaged(nics),
     functions,
+    `settle ${named.map(({ mac }) => mac).join(" ")}`,
     ...named.map(({ mac, name }) => `set_aside ${mac} ${name}`),
     ...named.map(
       ({ mac, name, ipv4, ipv6, mtu }) => `configure ${mac} ${name} ${withPrefix(ipv4)} ${withPrefix(ipv6)} ${mtu}`

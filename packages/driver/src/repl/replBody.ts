@@ -13,6 +13,7 @@ import type { Session } from "../interactive/Session.ts"
 import { historyFolder } from "../interactive/Session.ts"
 import { takeSignals } from "../interactive/takeSignals.ts"
 import { interruptibleRun } from "./InterruptibleRun.ts"
+import { outsideOfConsole } from "./outsideOfConsole.ts"
 
 export interface ReplScript {
   readonly body: ScriptBody
@@ -53,14 +54,19 @@ const setUpHistory = (server: repl.REPLServer, file: string): Promise<void> =>
 const openConsole = Effect.fnUntraced(function* (host: ScriptHost, options: ReplOptions, banner: string) {
   const { run, interrupt } = interruptibleRun(yield* makeRunPromise)
   const { script, session } = options
+  const outside = yield* outsideOfConsole
   process.stdout.write(`${banner}\n`)
   const server = yield* Effect.acquireRelease(
     Effect.sync(() => repl.start({ prompt, useGlobal: false, breakEvalOnSigint: true })),
     (open) => Effect.sync(() => open.close())
   )
   const testScript = (): Promise<void> =>
-    run(
-      Effect.flatMap(script?.read ?? Effect.die(new Error("there is no test")), (body) => runScript({ ...host, body }))
+    outside(() =>
+      run(
+        Effect.flatMap(script?.read ?? Effect.die(new Error("there is no test")), (body) =>
+          runScript({ ...host, body })
+        )
+      )
     )
   Object.assign(server.context, promiseContext(host, run), script === undefined ? {} : { testScript })
   fs.mkdirSync(historyFolder(), { recursive: true })
