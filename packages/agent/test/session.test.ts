@@ -130,7 +130,7 @@ describe("requests", () => {
   })
 
   test("too short, too long or of an unknown type: an error, and the next one is answered", async ({ agent }) => {
-    for (const type of [Host.put, Host.get, Host.stat, Host.mkdir, Host.symlink, Host.wait, Host.resumed]) {
+    for (const type of [Host.put, Host.get, Host.stat, Host.mkdir, Host.symlink, Host.wait, Host.resumed, Host.mount]) {
       for (const payload of [
         Buffer.alloc(0),
         u8(1),
@@ -145,7 +145,7 @@ describe("requests", () => {
         )
       }
     }
-    for (const type of [0, 0x0d, 0x11, 0x7f, 0x82, 0xff]) {
+    for (const type of [0, 0x0d, 0x12, 0x7f, 0x82, 0xff]) {
       assert.strictEqual((await agent.request(type, Buffer.alloc(4))).errno, errno.ENOSYS)
     }
     const id = agent.newId()

@@ -7,6 +7,6 @@ import type { OperationError } from "./MachineContext.ts"
 export type TextPattern = RegExp | string | TextMatcher<OperationError>
 
 export const matcherOf = (pattern: TextPattern): TextMatcher<OperationError> => {
-  if (typeof pattern === "string") return regExpMatcher(new RegExp(pattern, "u"))
+  if (typeof pattern === "string") return { ...regExpMatcher(new RegExp(pattern, "u")), shown: pattern }
   return pattern instanceof RegExp ? regExpMatcher(pattern) : pattern
 }
