@@ -36,6 +36,11 @@ export type LinkChange =
   /** The agent has left the port. */
   | "agentLeft"
   | "portOpened"
+  /**
+   * Late news of the opening that led to this session, or all that is heard of an agent that was replaced: QEMU tells of a port once a second
+   * at most, and then only how it is by now.
+   */
+  | "openedInSession"
   /** The guest goes on, in another state than it was held in or with a session that nothing of before may speak in. */
   | "released"
   | "closed"
@@ -263,11 +268,10 @@ export class AgentLink {
     }
   }
 
-  /** The port was opened in the guest. Heard of while a session is live, it is the opening that led to this session. */
+  /** The port was opened in the guest. */
   portOpened(): void {
-    if (this.#phase._tag === "Idle" || this.#phase._tag === "Syncing") {
-      this.#options.onChange("portOpened")
-    }
+    if (this.#phase._tag === "Live") this.#options.onChange("openedInSession")
+    else if (this.#phase._tag !== "Closed") this.#options.onChange("portOpened")
   }
 
   /** Ends the session, and lets none begin before `release`: not a byte may reach a guest that is saved or replaced. Calls in flight fail. */

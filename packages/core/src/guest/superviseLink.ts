@@ -27,6 +27,9 @@ export interface LinkTimes {
   readonly helloTimeoutMs: number
 }
 
+/** Between two looks for a sign of life. */
+const LOOK_MS = 20
+
 /** Caps of the doubled waits. */
 const maxHelloRetryMs = 8000
 const maxReconnectMs = 60_000
@@ -39,6 +42,17 @@ interface SuperviseOptions {
   /** Completes with the first connection, or fails when there is none. */
   readonly connected: Deferred.Deferred<void, GuestError>
 }
+
+/** Whether a sign of life that is asked for now does not come: a new agent knows no session, and answers nothing but SYNC. */
+const staysSilent = Effect.fnUntraced(function* (link: AgentLink, limitMs: number) {
+  const asked = performance.now()
+  link.send(HostMessage.ping, 0)
+  while (performance.now() - asked < limitMs) {
+    yield* Effect.sleep(LOOK_MS)
+    if (link.session === undefined || link.lastHeard > asked) return false
+  }
+  return true
+})
 
 /** One connection. Ends when it has had no hello for `firstPatienceMs`, or `reconnectMs` once it had one; gives the patience it had. */
 const converse = Effect.fnUntraced(function* (options: SuperviseOptions, firstPatienceMs: number) {
@@ -59,7 +73,12 @@ const converse = Effect.fnUntraced(function* (options: SuperviseOptions, firstPa
     if (link.session !== undefined) {
       patienceMs = times.reconnectMs
       retryMs = times.helloRetryMs
-      if ((yield* Queue.take(changes)) === "agentLeft") {
+      const change = yield* Queue.take(changes)
+      if (change === "openedInSession" && (yield* staysSilent(link, 2 * retryMs))) {
+        link.agentLeft()
+        // That it tells of, which is known here.
+        yield* Queue.take(changes)
+      } else if (change === "agentLeft") {
         // The next one is told of when it opens the port; without that news it is greeted all the same.
         yield* Effect.timeoutOption(Queue.take(changes), retryMs)
       }

@@ -36,18 +36,24 @@ export const poll = <A>(context: MachineContext, options: PollOptions<A>): Effec
     { kind: "wait", title: options.title },
     Effect.fnUntraced(function* () {
       const limitMs = options.timeout === undefined ? context.limits.waitMs() : yield* limitToMs(options.timeout)
-      const startedAt = performance.now()
-      while (true) {
-        const look = yield* options.attempt(limitMs - (performance.now() - startedAt))
-        if (look.done) return look.value
-        if (performance.now() - startedAt >= limitMs) {
-          const more = options.evidence === undefined ? [] : yield* options.evidence
-          return yield* waitFailure(context, options.waitedFor, limitMs, look.seen, [...(look.evidence ?? []), ...more])
-        }
-        yield* Effect.sleep(PAUSE)
-      }
+      const { death } = yield* context.running
+      // Between two looks the machine may end as well: the wait's end is that, not that the next look finds no machine.
+      return yield* Effect.raceFirst(lookUntil(context, options, limitMs), death)
     })
   )
+
+const lookUntil = Effect.fnUntraced(function* <A>(context: MachineContext, options: PollOptions<A>, limitMs: number) {
+  const startedAt = performance.now()
+  while (true) {
+    const look = yield* options.attempt(limitMs - (performance.now() - startedAt))
+    if (look.done) return look.value
+    if (performance.now() - startedAt >= limitMs) {
+      const more = options.evidence === undefined ? [] : yield* options.evidence
+      return yield* waitFailure(context, options.waitedFor, limitMs, look.seen, [...(look.evidence ?? []), ...more])
+    }
+    yield* Effect.sleep(PAUSE)
+  }
+})
 
 /** The failure of a wait whose time is over. */
 export const waitFailure = (

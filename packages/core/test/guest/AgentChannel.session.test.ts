@@ -245,6 +245,19 @@ describe("silence", () => {
     })
   )
 
+  it.live("is noticed where all that is heard of a new agent is that it opened the port", () =>
+    Effect.gen(function* () {
+      const agent = yield* fakeAgent
+      agent.onFrame = scripted(agent, { hang: () => {} })
+      const channel = yield* connect(agent, { speedFactor: 0.01 })
+      const call = yield* inFlight(agent, channel.exec({ command: "hang" }))
+      agent.forget()
+      channel.portOpened()
+      assert.deepStrictEqual(yield* call, { _tag: "AgentRestarted" })
+      assert.strictEqual(agent.sessions, 2)
+    })
+  )
+
   it.live("fails calls whose session was lost, when no other comes", () =>
     Effect.gen(function* () {
       const agent = yield* fakeAgent
