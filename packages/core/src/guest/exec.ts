@@ -36,7 +36,8 @@ export const execPayload = (
 
 /** What `EXIT` says, or why nothing was started. */
 export const execExit = (exit: ExitMessage, command: ExecOptions["command"]): Effect.Effect<ExecExit, GuestError> =>
-  exit.errno === 0
+  // A command whose time was over before a shell was free for it has timed out like any other.
+  exit.errno === 0 || exit.timedOut
     ? Effect.succeed({
         exitCode: exit.exitCode,
         signal: exit.signal,

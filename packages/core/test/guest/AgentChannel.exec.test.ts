@@ -51,6 +51,18 @@ describe("exec", () => {
     })
   )
 
+  it.live("takes a command whose time was over before it could begin as one that timed out", () =>
+    Effect.gen(function* () {
+      const agent = yield* fakeAgent
+      const late = exitPayload({ exitCode: -1, timedOut: true, errno: 110 })
+      agent.onFrame = (frame) => {
+        if (frame.type === HostMessage.exec) agent.send(AgentMessage.exit, frame.callId, late)
+      }
+      const channel = yield* connect(agent)
+      assert.deepInclude(yield* channel.exec({ command: "true", timeoutMs: 1 }), { exitCode: -1, timedOut: true })
+    })
+  )
+
   it.live("sends stdin within its credit, then the end of file", () =>
     Effect.gen(function* () {
       const agent = yield* fakeAgent
