@@ -111,7 +111,7 @@ describe("JUnit", () => {
       finished([failure(nasty)])
     ])
     assert.include(xml, 'name="red &lt;b&gt;&amp;&quot;quoted&quot;]]&gt; \u{1F600}"')
-    const points = [...xml].map((character) => character.codePointAt(0) ?? 0)
+    const points = Array.from(xml, (character) => character.codePointAt(0) ?? 0)
     assert.isTrue(xml.isWellFormed() && points.every((point) => point >= 0x20 || point === 0x0a))
     assert.notInclude(points, 0xffff)
   })
