@@ -35,7 +35,8 @@ const rockyFacts = {
   selinux: "enforcing"
 } as const
 
-const factsOf: Readonly<Record<string, ImageFacts>> = {
+/** What is known of each image. */
+export const stockFacts = {
   "debian-11-stock": { ...debianFacts, systemd: 247, entry: "nocloud", ninep: false, networkManager: "ifupdown" },
   "debian-12-stock": { ...debianFacts, systemd: 252, entry: "tmpfiles" },
   "debian-13-stock": { ...debianFacts, systemd: 257, entry: "credential" },
@@ -59,7 +60,9 @@ const factsOf: Readonly<Record<string, ImageFacts>> = {
     networkManager: "ifupdown",
     slowUnits: []
   }
-}
+} as const satisfies Readonly<Record<string, ImageFacts>>
+
+const factsOf: Readonly<Record<string, ImageFacts>> = stockFacts
 
 /** The images that the catalog knows by name. */
 export const stockImages: ReadonlyArray<string> = Object.keys(factsOf)
