@@ -28,13 +28,6 @@ export const macAt = (bytes: Uint8Array, offset: number): Mac => {
 /** Broadcast and multicast addresses have the lowest bit of their first byte set: a frame for them goes to everybody. */
 export const isGroupAt = (bytes: Uint8Array, offset: number): boolean => ((bytes[offset] ?? 0) & 1) === 1
 
-/** An address as people write it. */
-export const formatMac = (mac: Mac): string =>
-  mac
-    .toString(16)
-    .padStart(12, "0")
-    .replaceAll(/(?<=.)(?=(?:..)+$)/gu, ":")
-
 /** The length that the prefix at an offset announces. */
 export const lengthAt = (bytes: Uint8Array, offset: number): number =>
   (((bytes[offset] ?? 0) << 24) |

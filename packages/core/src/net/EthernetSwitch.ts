@@ -37,8 +37,6 @@ export interface SwitchOptions {
   /** Faults repeat with it. Default 1. */
   readonly seed?: number
   readonly clock?: Clock
-  /** Sees every frame once, as it came in; must not throw. */
-  readonly onFrame?: (port: SwitchPort, frame: Uint8Array) => void
   /** Hears of a fault that failed; the network goes on without it. */
   readonly onFaultError?: (error: unknown) => void
 }
@@ -82,6 +80,9 @@ export class EthernetSwitch {
   readonly #places = new Map<Mac, SwitchPort>()
   readonly #partitioned = new Set<number>()
   readonly #impairments = new Map<number, Impairment>()
+
+  /** Sees every frame once, as it came in; must not throw. To be there only while somebody looks: it costs a piece of memory for each frame. */
+  watcher: ((port: SwitchPort, frame: Uint8Array) => void) | undefined
 
   constructor(options: SwitchOptions = {}) {
     this.#options = options
@@ -158,7 +159,7 @@ export class EthernetSwitch {
    * the byte.
    */
   receive(from: SwitchPort, frames: Uint8Array): void {
-    const { onFrame } = this.#options
+    const { watcher } = this
     let offset = 0
     /** Frames for one port that have not left yet. */
     let run: { readonly to: SwitchPort; readonly begin: number; count: number } | undefined
@@ -170,7 +171,7 @@ export class EthernetSwitch {
       const end = offset + prefixBytes + lengthAt(frames, offset)
       from.counters.framesIn++
       from.counters.bytesIn += end - offset - prefixBytes
-      if (onFrame !== undefined) onFrame(from, frames.subarray(offset, end))
+      if (watcher !== undefined) watcher(from, frames.subarray(offset, end))
       const to = end - offset < prefixBytes + shortestFrame ? from : this.#placeOf(from, frames, offset + prefixBytes)
       if (to === undefined) {
         flush(offset)

@@ -29,15 +29,11 @@ const portOf = (network: Network, name: string): SwitchPort => {
 }
 
 const addNetwork = (name: string, seed: number): void => {
-  const captures = new Map<string, CaptureFile>()
   const ethernet = new EthernetSwitch({
     seed,
-    onFrame: (port, frame) => {
-      for (const capture of captures.values()) capture.add(port.name, frame)
-    },
     onFaultError: (error) => say({ _tag: "FaultFailed", network: name, detail: String(error) })
   })
-  networks.set(name, { ethernet, captures, ports: new Map() })
+  networks.set(name, { ethernet, captures: new Map(), ports: new Map() })
 }
 
 const addPort = (name: string, portName: string, socket: string): void => {
@@ -62,10 +58,25 @@ const statistics = (): ReadonlyArray<PortStatistics> =>
     }))
   )
 
-const stopCapture = async (network: string, file: string): Promise<void> => {
-  const { captures } = networkOf(network)
+const watch = ({ ethernet, captures }: Network): void => {
+  const capture = (port: SwitchPort, frame: Uint8Array): void => {
+    for (const file of captures.values()) file.add(port.name, frame)
+  }
+  ethernet.watcher = captures.size === 0 ? undefined : capture
+}
+
+const startCapture = (command: Extract<SwitchCommand, { readonly _tag: "StartCapture" }>): void => {
+  const network = networkOf(command.network)
+  network.captures.set(command.file, new CaptureFile(command))
+  watch(network)
+}
+
+const stopCapture = async (name: string, file: string): Promise<void> => {
+  const network = networkOf(name)
+  const { captures } = network
   const capture = captures.get(file)
   captures.delete(file)
+  watch(network)
   await capture?.close()
 }
 
@@ -92,7 +103,7 @@ const carryOut = async (command: SwitchCommand): Promise<ReadonlyArray<PortStati
     case "Statistics":
       return statistics()
     case "StartCapture":
-      networkOf(command.network).captures.set(command.file, new CaptureFile(command))
+      startCapture(command)
       return undefined
     case "StopCapture":
       await stopCapture(command.network, command.file)

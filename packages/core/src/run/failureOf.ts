@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { parse } from "error-stack-parser-es"
 import type { Failure, FailureKind, ScriptFrame } from "../events/Event.ts"
 import type { Evidence } from "../machine/evidence.ts"
-import { callSiteOf, placeOf } from "../machine/callSite.ts"
+import { type CallSite, callSiteOf } from "../machine/callSite.ts"
 
 /** Whether a file is the driver's own: of a package's sources or its build, or of the bundle that this code became a part of. */
 const isOwn: (file: string) => boolean = (() => {
@@ -79,6 +79,8 @@ const kindOf = (error: Described): FailureKind => {
   return kinds[error._tag ?? ""] ?? "infrastructure"
 }
 
+const framesOf = (site: CallSite): ReadonlyArray<ScriptFrame> => (typeof site === "string" ? scriptFrames(site) : site)
+
 /** The failure that an error is. */
 export const failureOf = (error: Described): Failure => ({
   kind: kindOf(error),
@@ -90,7 +92,7 @@ export const failureOf = (error: Described): Failure => ({
         : `${error._tag}/${error.reason._tag}`,
   message: error.message,
   ...(error.machine === undefined ? {} : { machine: error.machine }),
-  frames: placeOf(error) ?? scriptFrames(callSiteOf(error)),
+  frames: framesOf(callSiteOf(error)),
   evidence: error.evidence ?? [],
   ...(error.hint === undefined ? {} : { hint: error.hint })
 })

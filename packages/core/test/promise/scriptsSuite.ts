@@ -92,7 +92,8 @@ export const scriptsSuite: GuestSuite = (it) => {
         )
       )
       assert.strictEqual(error.reason._tag, "CommandSucceeded")
-      const [, line] = /scriptsSuite\.ts:(\d+)/.exec(callSiteOf(error)) ?? []
+      const site = callSiteOf(error)
+      const [, line] = /scriptsSuite\.ts:(\d+)/.exec(typeof site === "string" ? site : "") ?? []
       const source = (yield* Effect.promise(() => fs.readFile(import.meta.filename, "utf8"))).split("\n")
       assert.strictEqual(source[Number(line) - 1]?.trim(), 'await vm.fail("true")')
     })

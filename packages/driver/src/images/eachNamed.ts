@@ -3,7 +3,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { Concluded } from "../Concluded.ts"
-import { withProgress } from "./withProgress.ts"
+import { withProgress } from "../report/withProgress.ts"
 
 /** More at once would only divide the network among them. */
 const concurrency = 3

@@ -13,7 +13,7 @@ import { runServices } from "../run/services.ts"
 import { sizeText } from "../sizeText.ts"
 import { imageNamed } from "./imageNamed.ts"
 import { preparedNow } from "./preparedNow.ts"
-import { withProgress } from "./withProgress.ts"
+import { withProgress } from "../report/withProgress.ts"
 
 export interface ExportImageOptions {
   readonly name: string

@@ -14,7 +14,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { runServices } from "../run/services.ts"
 import { sizeText } from "../sizeText.ts"
-import { withProgress } from "./withProgress.ts"
+import { withProgress } from "../report/withProgress.ts"
 
 export interface ImportFileOptions {
   readonly file: string

@@ -14,7 +14,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import { Concluded } from "../Concluded.ts"
 import { updateTable } from "./updateTable.ts"
-import { withProgress } from "./withProgress.ts"
+import { withProgress } from "../report/withProgress.ts"
 
 export interface UpdateImagesOptions {
   /** None means all. */

@@ -6,7 +6,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { Concluded } from "../Concluded.ts"
 import { runServices } from "../run/services.ts"
-import { withProgress } from "./withProgress.ts"
+import { withProgress } from "../report/withProgress.ts"
 
 const nameOf = ({ key, title }: Pick<VerifiedDisk, "key" | "title">): string => title ?? key
 

@@ -88,16 +88,20 @@ export const bridgeReader = ({ onFrame, onError }: BridgeReaderOptions): ((chunk
     chunks.push(chunk)
     held += chunk.length
     // Joined only when there is something to read: a large frame comes in thousands of chunks.
-    while (held >= wanted) {
-      const bytes: Buffer = Buffer.concat(chunks)
+    if (held < wanted) return
+    let bytes: Buffer = Buffer.concat(chunks)
+    wanted = lengthsBytes
+    while (bytes.length >= wanted) {
       const length = measure(bytes)
       if (length === undefined) return
-      if (held >= length) take(bytes.subarray(0, length))
+      wanted = length
+      if (bytes.length < length) break
+      take(bytes.subarray(0, length))
       if (broken) return
-      const rest = held >= length ? bytes.subarray(length) : bytes
-      wanted = held >= length ? lengthsBytes : length
-      chunks = [rest]
-      held = rest.length
+      bytes = bytes.subarray(length)
+      wanted = lengthsBytes
     }
+    chunks = [bytes]
+    held = bytes.length
   }
 }

@@ -2,10 +2,10 @@
 import { EventBus } from "@nix-vm-test/core/events/EventBus"
 import type { Event } from "@nix-vm-test/core/events/Event"
 import { followEvents } from "@nix-vm-test/report/followEvents"
-import { makeTerminalReport } from "@nix-vm-test/report/Terminal"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { stderrReport } from "../report/stderrReport.ts"
 
 /** A shell says by itself how its machine ended. */
 const isEnd = (event: Event): boolean => event._tag === "MachineDied" || event._tag === "MachineStopped"
@@ -13,14 +13,7 @@ const isEnd = (event: Event): boolean => event._tag === "MachineDied" || event._
 /** Shows progress until the machine is ready; `finished` waits until that was shown. */
 export const showBootProgress = Effect.fnUntraced(function* (options: { readonly color: boolean }) {
   const bus = yield* EventBus
-  const report = makeTerminalReport({
-    color: options.color,
-    interactive: process.stderr.isTTY,
-    console: "none",
-    secrets: [],
-    width: process.stderr.columns ?? 100,
-    write: (text) => void process.stderr.write(text)
-  })
+  const report = stderrReport(options)
   const events = (yield* bus.subscribe).pipe(
     Stream.takeUntil((event) => event._tag === "MachineReady"),
     Stream.filter((event) => !isEnd(event))
